@@ -1,0 +1,1 @@
+//! The Serverless Workflow DSL: typed model, parser and validator

@@ -1,0 +1,1 @@
+//! The work that tasks do outside: HTTP calls, shell commands and scripts

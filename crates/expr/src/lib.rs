@@ -1,0 +1,1 @@
+//! Runtime expressions: bounded jq over JSON values

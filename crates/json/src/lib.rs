@@ -1,0 +1,1 @@
+//! The JSON file backend: a readable snapshot plus an fsynced journal

@@ -1,0 +1,1 @@
+//! The memory backend: ordered maps, and the reference for every other backend

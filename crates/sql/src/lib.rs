@@ -1,0 +1,1 @@
+//! The SQL backends, generated from the declared schema through a small dialect
