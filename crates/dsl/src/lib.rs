@@ -1,1 +1,20 @@
 //! The Serverless Workflow DSL: typed model, parser and validator
+//!
+//! `parse` takes the YAML or JSON source of a definition and returns a [`Workflow`] in which every
+//! reference is resolved, or [`Diagnostics`] that say what is wrong and where.
+
+mod definition;
+mod diagnostic;
+mod duration;
+mod expression;
+mod model;
+mod problem;
+mod source;
+
+pub use definition::Definition;
+pub use diagnostic::{Diagnostic, Diagnostics, Location};
+pub use duration::{Duration, DurationError, MAX_DURATION, parse_iso_duration};
+pub use expression::{Expression, expression_in};
+pub use model::*;
+pub use problem::{ERROR_TYPE_PREFIX, ErrorFilter, Problem, ProblemKind, same_type};
+pub use source::Locations;
