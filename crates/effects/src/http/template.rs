@@ -1,0 +1,69 @@
+//! The DSL's URI templates (DSL reference, "URI Template"): RFC 6570 §3.2.2, simple string expansion, alone.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::{Failure, Kind};
+
+/// All but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// What starts an expression of RFC 6570's higher levels, which the DSL does not have.
+const OPERATORS: &[char] = &['+', '#', '.', '/', ';', '?', '&', '=', ',', '!', '@', '|'];
+
+/// Replaces each `{name}` by the member `name` of `variables`, percent-encoded; a missing or null one by nothing.
+///
+/// The name is taken verbatim: `{a.b}` is the member "a.b". Values are not expanded again.
+pub(super) fn expand(template: &str, variables: &Value) -> Result<String, Failure> {
+    let mut uri = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (literal, expression) = rest.split_at(at);
+        uri.push_str(literal);
+        let Some((name, after)) = expression.strip_prefix('{').and_then(|e| e.split_once('}'))
+        else {
+            let position = template.len() - rest.len() + at;
+            return Err(Failure::configuration(format!(
+                "endpoint {template:?} has an unpaired brace at byte {position}: write {{name}}, or %7B and %7D for braces"
+            )));
+        };
+        if name.is_empty() || name.contains('{') || name.starts_with(OPERATORS) {
+            return Err(Failure::configuration(format!(
+                "endpoint {template:?} has {{{name}}}: only the simple form {{name}} is supported"
+            )));
+        }
+        if let Some(value) = variables.get(name) {
+            push(&mut uri, name, value)?;
+        }
+        rest = after;
+    }
+    uri.push_str(rest);
+    Ok(uri)
+}
+
+fn push(uri: &mut String, name: &str, value: &Value) -> Result<(), Failure> {
+    let text = match value {
+        Value::Null => return Ok(()),
+        Value::String(text) => text.as_str(),
+        Value::Bool(_) | Value::Number(_) => &value.to_string(),
+        Value::Array(_) | Value::Object(_) => {
+            return Err(Failure::new(
+                Kind::Expression,
+                format!("uri template variable {name:?} must be a string, number, boolean or null"),
+            ));
+        }
+    };
+    // Dots are unreserved, so encoding would not keep data from climbing out of the path that the author wrote.
+    if text == "." || text == ".." {
+        return Err(Failure::new(
+            Kind::Expression,
+            format!("uri template variable {name:?} is {text:?}, which would change the path"),
+        ));
+    }
+    uri.extend(utf8_percent_encode(text, RESERVED));
+    Ok(())
+}
