@@ -1,0 +1,147 @@
+//! Gathers concurrent commits into one, which is where throughput comes from.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use crate::backend::{Backend, Capabilities, Migration, Stats};
+use crate::claim::Claim;
+use crate::error::{Error, Result};
+use crate::record::{Key, Record};
+use crate::scan::{Page, Scan};
+use crate::schema::Kind;
+use crate::transaction::{Committed, Transaction};
+use crate::watch::Watch;
+
+/// The most transactions handed to the backend at once.
+const MAX_BATCH: usize = 512;
+
+/// A layer that commits at once what was handed in while the commit before was under way.
+///
+/// When nothing is under way a commit starts immediately: nobody ever waits for company.
+#[derive(Debug)]
+pub struct GroupCommit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inner: Arc<dyn Backend>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    flushing: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    transaction: Transaction,
+    reply: oneshot::Sender<Result<Committed>>,
+}
+
+impl GroupCommit {
+    /// Wraps `inner`.
+    pub fn new(inner: Arc<dyn Backend>) -> Self {
+        Self { shared: Arc::new(Shared { inner, queue: Mutex::default() }) }
+    }
+}
+
+impl Shared {
+    fn enqueue(self: &Arc<Self>, transactions: Vec<Transaction>) -> Vec<oneshot::Receiver<Result<Committed>>> {
+        let mut replies = Vec::with_capacity(transactions.len());
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        for transaction in transactions {
+            let (reply, receiver) = oneshot::channel();
+            queue.waiting.push(Waiting { transaction, reply });
+            replies.push(receiver);
+        }
+        if !queue.flushing {
+            queue.flushing = true;
+            // A task of its own, so that a caller that gives up does not take the others down with it.
+            tokio::spawn(Arc::clone(self).flush());
+        }
+        replies
+    }
+
+    async fn flush(self: Arc<Self>) {
+        loop {
+            let batch: Vec<Waiting> = {
+                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                let size = queue.waiting.len().min(MAX_BATCH);
+                if size == 0 {
+                    queue.flushing = false;
+                    return;
+                }
+                queue.waiting.drain(..size).collect()
+            };
+            let (transactions, replies): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|waiting| (waiting.transaction, waiting.reply)).unzip();
+            let answers = self.inner.commit(transactions).await;
+            for (reply, answer) in replies.into_iter().zip(answers) {
+                // Whoever dropped the receiver no longer wants to know.
+                let _ = reply.send(answer);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for GroupCommit {
+    fn name(&self) -> &'static str {
+        self.shared.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.shared.inner.capabilities()
+    }
+
+    async fn migrate(&self) -> Result<Migration> {
+        self.shared.inner.migrate().await
+    }
+
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Record>>> {
+        self.shared.inner.get(keys).await
+    }
+
+    async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        let replies = self.shared.enqueue(transactions);
+        let mut answers = Vec::with_capacity(replies.len());
+        for reply in replies {
+            answers.push(reply.await.unwrap_or_else(|_| {
+                Err(Error::unavailable("the backend stopped in the middle of a commit")
+                    .with_retry(crate::error::Retry::Unknown)
+                    .with_backend(self.name())
+                    .with_operation("commit"))
+            }));
+        }
+        answers
+    }
+
+    async fn scan(&self, scan: &Scan) -> Result<Page> {
+        self.shared.inner.scan(scan).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Record>> {
+        self.shared.inner.claim(claim).await
+    }
+
+    async fn watch(&self, kind: &'static Kind) -> Result<Watch> {
+        self.shared.inner.watch(kind).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.shared.inner.ping().await
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        self.shared.inner.stats().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.shared.inner.close().await
+    }
+}

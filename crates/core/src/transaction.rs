@@ -1,0 +1,106 @@
+//! What a commit writes, with its conditions as data.
+
+use std::sync::Arc;
+
+use crate::record::{Key, Record};
+use crate::value::Value;
+
+/// What must hold of a record for an operation to apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// No record has this key; otherwise `AlreadyExists`. For [`Operation::Check`] only.
+    Absent,
+    /// A record has this key; otherwise `NotFound`.
+    Exists,
+    /// A record has this key (otherwise `NotFound`) at this revision (otherwise `Conflict`).
+    Revision(u64),
+}
+
+/// One operation of a transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// Stores a new record at revision 1. `AlreadyExists` if its key, or its value of a unique constraint, is taken.
+    Insert(Record),
+    /// Replaces the given columns and adds 1 to the revision. Columns of the key cannot be set. `AlreadyExists` if a new
+    /// value of a unique constraint is taken.
+    Update {
+        /// The record to change.
+        key: Key,
+        /// [`Condition::Exists`] or [`Condition::Revision`].
+        condition: Condition,
+        /// Column positions with their new values; no position twice.
+        set: Vec<(usize, Value)>,
+    },
+    /// Removes a record.
+    Delete {
+        /// The record to remove.
+        key: Key,
+        /// [`Condition::Exists`] or [`Condition::Revision`].
+        condition: Condition,
+    },
+    /// Writes nothing; fails the transaction if the condition does not hold.
+    Check {
+        /// The record to look at.
+        key: Key,
+        /// Any condition.
+        condition: Condition,
+    },
+}
+
+impl Operation {
+    /// The key of the record that the operation is about.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Insert(record) => record.key(),
+            Self::Update { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key.clone(),
+        }
+    }
+
+    /// About how many bytes of values the operation carries.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Insert(record) => record.size(),
+            Self::Update { set, .. } => set.iter().map(|(_, value)| value.size()).sum(),
+            Self::Delete { .. } | Self::Check { .. } => 0,
+        }
+    }
+}
+
+/// Operations on the records of one partition that apply together or not at all.
+///
+/// Cheap to clone, so that layers can keep one for a retry.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// Names this transaction. A backend keeps it with the records that the transaction wrote, so that a
+    /// second commit of the same transaction after a lost reply is answered as the first was.
+    pub id: u64,
+    /// Whether this may have been applied before: the backend then looks for [`Transaction::id`] first.
+    pub retried: bool,
+    /// The operations, at most one a record, applied in this order.
+    pub operations: Arc<[Operation]>,
+}
+
+impl Transaction {
+    /// A new transaction of these operations.
+    pub fn new(operations: Vec<Operation>) -> Self {
+        // 63 bits, because SQL integers are signed.
+        Self { id: fastrand::u64(1..=i64::MAX as u64), retried: false, operations: operations.into() }
+    }
+
+    /// The same transaction, marked as possibly applied already.
+    pub fn retry(&self) -> Self {
+        Self { id: self.id, retried: true, operations: Arc::clone(&self.operations) }
+    }
+
+    /// About how many bytes of values the transaction carries.
+    pub fn size(&self) -> usize {
+        self.operations.iter().map(Operation::size).sum()
+    }
+}
+
+/// The answer to a transaction that was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// For each operation the record's revision after it; 0 for a delete, the current revision or 0 for a check.
+    pub revisions: Vec<u64>,
+}
