@@ -63,9 +63,11 @@ impl ManualClock {
     pub fn advance(&self, duration: Duration) {
         let mut manual = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         manual.now = manual.now.saturating_add(duration);
-        let later =
-            manual.sleepers.split_off(&Timestamp::from_micros(manual.now.as_micros() + 1).unwrap_or(Timestamp::MAX));
-        for sleeper in std::mem::replace(&mut manual.sleepers, later).into_values().flatten() {
+        let now = manual.now;
+        let (due, later) = std::mem::take(&mut manual.sleepers).into_iter().partition(|(time, _)| *time <= now);
+        manual.sleepers = later;
+        let due: BTreeMap<_, _> = due;
+        for sleeper in due.into_values().flatten() {
             // A sleeper that was dropped no longer cares.
             let _ = sleeper.send(());
         }
