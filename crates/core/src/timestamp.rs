@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
-/// A point in time in UTC with microsecond precision, from year 1 to the end of year 9999.
+/// A point in time in UTC with microsecond precision, from year 1 to 9999.
 ///
 /// The text form is RFC 3339 with six decimals and `Z`, always 27 bytes, so that sorting the text
 /// sorts the time.
@@ -25,8 +25,9 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The earliest point in time that can be stored: 0001-01-01T00:00:00Z.
     pub const MIN: Self = Self(-62_135_596_800_000_000);
-    /// The latest point in time that can be stored: 9999-12-31T23:59:59.999999Z.
-    pub const MAX: Self = Self(253_402_300_799_999_999);
+    /// The latest point in time that can be stored: 9999-12-30T22:00:00Z, so that it has a calendar date in every
+    /// time zone.
+    pub const MAX: Self = Self(253_402_207_200_000_000);
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
