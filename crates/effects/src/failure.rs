@@ -68,12 +68,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of this kind with its default status.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            status: kind.status(),
-            title: None,
-            detail: detail.into(),
-        }
+        Self { kind, status: kind.status(), title: None, detail: detail.into() }
     }
 
     pub(crate) fn communication(detail: impl Into<String>) -> Self {

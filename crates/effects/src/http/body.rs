@@ -8,10 +8,7 @@ use super::{media::Media, request::scalars};
 use crate::Failure;
 
 /// The bytes to send; sets `Content-Type` where the author does not.
-pub(super) fn encode(
-    body: Option<Value>,
-    headers: &mut HeaderMap,
-) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn encode(body: Option<Value>, headers: &mut HeaderMap) -> Result<Option<Vec<u8>>, Failure> {
     let Some(body) = body.filter(|body| !body.is_null()) else {
         return Ok(None);
     };
@@ -25,9 +22,8 @@ pub(super) fn encode(
     let bytes = match (media, body) {
         (Media::Form, Value::Object(fields)) => form(&fields)?,
         (Media::Form | Media::Text(_) | Media::Binary, Value::String(text)) => text.into_bytes(),
-        (_, value) => serde_json::to_vec(&value).map_err(|e| {
-            Failure::configuration(format!("the body cannot be written as json: {e}"))
-        })?,
+        (_, value) => serde_json::to_vec(&value)
+            .map_err(|e| Failure::configuration(format!("the body cannot be written as json: {e}")))?,
     };
     Ok(Some(bytes))
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Once};
 
-use reqwest::redirect::Policy;
+use reqwest::{Method, header::CONTENT_LENGTH, redirect::Policy};
 use serde_json::Value;
 
 use super::{
@@ -67,16 +67,14 @@ impl Client {
             let reply = self.send(&mut request, redirect).await?;
             let status = reply.status();
             if status.is_success() || (redirect && status.is_redirection()) {
-                response::result(&request, reply, output, self.options.max_response_bytes)
-                    .await
-                    .map(Ok)
+                response::result(&request, reply, output, self.options.max_response_bytes).await.map(Ok)
             } else {
                 Ok(Err(reply))
             }
         };
         match tokio::time::timeout_at(deadline, exchange).await {
             Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(reply))) => Err(response::refusal(&request, reply).await),
+            Ok(Ok(Err(reply))) => Err(response::refusal(&request, reply, self.options.request_timeout).await),
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::communication(format!(
                 "{}: no complete reply within {:?}",
@@ -87,23 +85,23 @@ impl Client {
     }
 
     /// Sends the request, and again as redirects ask if they are to be followed; `request` is then the last one.
-    async fn send(
-        &self,
-        request: &mut Request,
-        redirect: bool,
-    ) -> Result<reqwest::Response, Failure> {
+    async fn send(&self, request: &mut Request, redirect: bool) -> Result<reqwest::Response, Failure> {
         let mut redirects = 0;
         loop {
-            let mut builder = self
-                .inner
-                .request(request.method.clone(), request.uri.clone())
-                .headers(request.headers.clone());
-            if let Some(body) = &request.body {
-                builder = builder.body(body.clone());
+            let mut builder =
+                self.inner.request(request.method.clone(), request.uri.clone()).headers(request.headers.clone());
+            match &request.body {
+                Some(body) => builder = builder.body(body.clone()),
+                // Some servers refuse these without a length, and the library does not state one of nothing.
+                None if matches!(request.method, Method::POST | Method::PUT | Method::PATCH) => {
+                    builder = builder.header(CONTENT_LENGTH, 0);
+                }
+                None => {}
             }
-            let reply = builder.send().await.map_err(|e| {
-                Failure::communication(format!("{}: no reply: {}", request.describe(), explain(&e)))
-            })?;
+            let reply = builder
+                .send()
+                .await
+                .map_err(|e| Failure::communication(format!("{}: no reply: {}", request.describe(), explain(&e))))?;
             if !redirect || redirects == MAX_REDIRECTS {
                 return Ok(reply);
             }
@@ -127,11 +125,7 @@ pub(super) fn explain(error: &reqwest::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    if text.is_empty() {
-        "unknown cause".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "unknown cause".to_owned() } else { text }
 }
 
 /// Chooses ring for the whole process: without a choice the TLS library panics on its first use.

@@ -43,9 +43,7 @@ impl Media {
     pub(super) fn parse(content_type: &str) -> Self {
         let mut parts = content_type.split(';');
         let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-        if matches!(essence.as_str(), "application/json" | "text/json")
-            || essence.ends_with("+json")
-        {
+        if matches!(essence.as_str(), "application/json" | "text/json") || essence.ends_with("+json") {
             return Self::Json;
         }
         if essence == "application/x-www-form-urlencoded" {
@@ -73,13 +71,10 @@ impl Media {
         match self {
             Self::Json => {
                 let json = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
-                serde_json::from_slice(json).map_err(|e| {
-                    Failure::communication(format!("the reply is not valid json: {e}"))
-                })
+                serde_json::from_slice(json)
+                    .map_err(|e| Failure::communication(format!("the reply is not valid json: {e}")))
             }
-            Self::Text(Charset::Latin1) => Ok(Value::String(
-                content.iter().copied().map(char::from).collect(),
-            )),
+            Self::Text(Charset::Latin1) => Ok(Value::String(content.iter().copied().map(char::from).collect())),
             Self::Text(Charset::Utf8) | Self::Form => {
                 Ok(String::from_utf8(content).map_or_else(|e| base64(e.as_bytes()), Value::String))
             }
@@ -91,4 +86,67 @@ impl Media {
 /// The content as a base64 string.
 pub(super) fn base64(content: &[u8]) -> Value {
     Value::String(BASE64_STANDARD.encode(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Media;
+    use crate::Kind;
+
+    fn decode(content_type: &str, content: &[u8]) -> Value {
+        Media::parse(content_type).decode(content.to_vec()).expect("decodable")
+    }
+
+    #[test]
+    fn json_is_deserialised_whatever_its_parameters() {
+        for content_type in [
+            "application/json",
+            "APPLICATION/JSON; charset=utf-8",
+            "application/json;odata.metadata=minimal",
+            "application/problem+json",
+            "application/vnd.api+json; version=1",
+            "text/json",
+        ] {
+            assert_eq!(decode(content_type, br#"{"a":[1,null]}"#), json!({"a": [1, null]}), "{content_type}");
+        }
+        assert_eq!(decode("application/json", b"\xef\xbb\xbf1"), json!(1));
+        assert_eq!(decode("application/json", br#"{"a":1,"a":2}"#), json!({"a": 2}));
+    }
+
+    #[test]
+    fn unusable_json_is_a_communication_error() {
+        let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+        for content in [&b"{"[..], b"{} x", b"", b"\xff", b"1e999", &deep] {
+            let failure = Media::Json.decode(content.to_vec()).unwrap_err();
+            assert_eq!((failure.kind, failure.status), (Kind::Communication, 500));
+            assert!(failure.detail.contains("not valid json"), "{}", failure.detail);
+        }
+    }
+
+    #[test]
+    fn text_is_a_string() {
+        for content_type in [
+            "text/plain",
+            "text/html; charset=UTF-8",
+            "text/csv; header=present; charset=\"utf-8\"",
+            "application/xml",
+            "application/atom+xml",
+            "application/yaml",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert_eq!(decode(content_type, "é=1".as_bytes()), json!("é=1"), "{content_type}");
+        }
+        assert_eq!(decode("text/plain; charset=ISO-8859-1", b"caf\xe9"), json!("café"));
+    }
+
+    #[test]
+    fn anything_else_is_base64() {
+        for content_type in ["", "image/png", "application/octet-stream", "nonsense", "text/plain; charset=shift_jis"] {
+            assert_eq!(decode(content_type, b"\x00\xff"), json!("AP8="), "{content_type}");
+        }
+        // not valid in the character set: kept, not mangled
+        assert_eq!(decode("text/plain", b"\x00\xff"), json!("AP8="));
+    }
 }

@@ -14,11 +14,7 @@ pub(super) const MAX_REDIRECTS: usize = 10;
 ///
 /// As browsers do, 303 and a POST's 301 and 302 become a GET without content. Headers that carry credentials stay
 /// behind when the origin changes.
-pub(super) fn follow(
-    request: &Request,
-    status: StatusCode,
-    headers: &HeaderMap,
-) -> Option<Request> {
+pub(super) fn follow(request: &Request, status: StatusCode, headers: &HeaderMap) -> Option<Request> {
     let becomes_get = match status {
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => request.method == Method::POST,
         StatusCode::SEE_OTHER => request.method != Method::HEAD,
@@ -28,10 +24,7 @@ pub(super) fn follow(
     let location = str::from_utf8(headers.get(LOCATION)?.as_bytes()).ok()?;
     let uri = request.uri.join(location).ok()?;
     // A reply over TLS must not lead to where anyone can listen.
-    if !matches!(
-        (request.uri.scheme(), uri.scheme()),
-        ("http", "http" | "https") | ("https", "https")
-    ) {
+    if !matches!((request.uri.scheme(), uri.scheme()), ("http", "http" | "https") | ("https", "https")) {
         return None;
     }
     let mut next = request.clone();
@@ -41,12 +34,8 @@ pub(super) fn follow(
         next.headers.remove(CONTENT_TYPE);
     }
     if origin(&request.uri) != origin(&uri) {
-        let left_behind: Vec<_> = next
-            .headers
-            .keys()
-            .filter(|name| is_sensitive(name) || *name == HOST)
-            .cloned()
-            .collect();
+        let left_behind: Vec<_> =
+            next.headers.keys().filter(|name| is_sensitive(name) || *name == HOST).cloned().collect();
         for name in left_behind {
             next.headers.remove(name);
         }

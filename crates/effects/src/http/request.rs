@@ -47,18 +47,12 @@ impl Request {
         add_query(&mut uri, object("query", call.query)?)?;
         let mut headers = headers(&object("headers", call.headers)?)?;
         if !headers.contains_key(IDEMPOTENCY_KEY) {
-            let key = HeaderValue::from_str(&call.idempotency_key).map_err(|_| {
-                Failure::configuration("the idempotency key cannot be sent as a header")
-            })?;
+            let key = HeaderValue::from_str(&call.idempotency_key)
+                .map_err(|_| Failure::configuration("the idempotency key cannot be sent as a header"))?;
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         let body = body::encode(call.body, &mut headers)?;
-        Ok(Self {
-            method,
-            uri,
-            headers,
-            body,
-        })
+        Ok(Self { method, uri, headers, body })
     }
 
     /// The method and URI for an error message: no password and no query, which may hold secrets.
@@ -102,29 +96,21 @@ pub(super) fn is_sensitive(name: &HeaderName) -> bool {
 }
 
 /// The texts of a value that may be a scalar, null (none) or an array of these (several).
-pub(super) fn scalars<'v>(
-    what: &str,
-    name: &str,
-    value: &'v Value,
-) -> Result<Vec<Cow<'v, str>>, Failure> {
+pub(super) fn scalars<'v>(what: &str, name: &str, value: &'v Value) -> Result<Vec<Cow<'v, str>>, Failure> {
     let items = match value {
         Value::Array(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     };
-    items
-        .iter()
-        .filter(|item| !item.is_null())
-        .map(|item| scalar(what, name, item))
-        .collect()
+    items.iter().filter(|item| !item.is_null()).map(|item| scalar(what, name, item)).collect()
 }
 
 fn scalar<'v>(what: &str, name: &str, value: &'v Value) -> Result<Cow<'v, str>, Failure> {
     match value {
         Value::String(text) => Ok(Cow::Borrowed(text)),
         Value::Bool(_) | Value::Number(_) => Ok(Cow::Owned(value.to_string())),
-        Value::Null | Value::Array(_) | Value::Object(_) => Err(Failure::configuration(format!(
-            "{what} {name:?} must be a string, number or boolean"
-        ))),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(Failure::configuration(format!("{what} {name:?} must be a string, number or boolean")))
+        }
     }
 }
 
@@ -132,9 +118,7 @@ fn method(text: &str) -> Result<Method, Failure> {
     let method = Method::from_bytes(text.trim().to_ascii_uppercase().as_bytes())
         .map_err(|_| Failure::configuration(format!("{text:?} is not an http method")))?;
     if method == Method::CONNECT {
-        return Err(Failure::configuration(
-            "the method CONNECT asks for a tunnel, which a call cannot use",
-        ));
+        return Err(Failure::configuration("the method CONNECT asks for a tunnel, which a call cannot use"));
     }
     Ok(method)
 }
@@ -154,20 +138,14 @@ fn object(what: &str, value: Option<Value>) -> Result<Map<String, Value>, Failur
     match value {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(members)) => Ok(members),
-        Some(_) => Err(Failure::configuration(format!(
-            "{what} must be an object of names and values"
-        ))),
+        Some(_) => Err(Failure::configuration(format!("{what} must be an object of names and values"))),
     }
 }
 
 fn add_query(uri: &mut Url, query: Map<String, Value>) -> Result<(), Failure> {
     let mut pairs = Vec::new();
     for (name, value) in &query {
-        pairs.extend(
-            scalars("query parameter", name, value)?
-                .into_iter()
-                .map(|text| (name, text)),
-        );
+        pairs.extend(scalars("query parameter", name, value)?.into_iter().map(|text| (name, text)));
     }
     // Opening the query for writing would add a bare "?".
     if !pairs.is_empty() {
@@ -186,12 +164,8 @@ fn headers(members: &Map<String, Value>) -> Result<HeaderMap, Failure> {
                 "header {name:?} is computed from the request and cannot be set"
             )));
         }
-        let value =
-            HeaderValue::from_bytes(scalar("header", name, value)?.as_bytes()).map_err(|_| {
-                Failure::configuration(format!(
-                    "header {name:?} has a value with a control character"
-                ))
-            })?;
+        let value = HeaderValue::from_bytes(scalar("header", name, value)?.as_bytes())
+            .map_err(|_| Failure::configuration(format!("header {name:?} has a value with a control character")))?;
         headers.insert(key, value);
     }
     Ok(headers)

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{Failure, Kind};
 
-/// How much of a refusal's content is read for the error message, and how long it is waited for.
+/// How much of a refusal's content is read for the error message, and how long it is waited for at most.
 const EXCERPT_BYTES: usize = 2 * 1024;
 const EXCERPT_WAIT: Duration = Duration::from_secs(5);
 const EXCERPT_CHARS: usize = 300;
@@ -36,10 +36,9 @@ pub(super) async fn result(
     } else if output == Output::Raw {
         base64(&content)
     } else {
-        media(&headers).decode(content).map_err(|failure| Failure {
-            detail: format!("{}: {}", request.describe(), failure.detail),
-            ..failure
-        })?
+        media(&headers)
+            .decode(content)
+            .map_err(|failure| Failure { detail: format!("{}: {}", request.describe(), failure.detail), ..failure })?
     };
     if output != Output::Response {
         return Ok(content);
@@ -57,12 +56,12 @@ pub(super) async fn result(
 }
 
 /// The failure for a reply whose status is not a success, with the first words of what the server said.
-pub(super) async fn refusal(request: &Request, mut reply: reqwest::Response) -> Failure {
+pub(super) async fn refusal(request: &Request, mut reply: reqwest::Response, patience: Duration) -> Failure {
     let status = reply.status();
     let media = media(reply.headers());
     let mut said = Vec::new();
     // A server that says no and then nothing more must not turn its answer into a timeout.
-    let _ = tokio::time::timeout(EXCERPT_WAIT, async {
+    let _ = tokio::time::timeout(patience.min(EXCERPT_WAIT), async {
         while said.len() < EXCERPT_BYTES {
             match reply.chunk().await {
                 Ok(Some(chunk)) => said.extend_from_slice(&chunk),
@@ -77,25 +76,13 @@ pub(super) async fn refusal(request: &Request, mut reply: reqwest::Response) -> 
         detail.push_str(": ");
         detail.push_str(&excerpt(&said));
     }
-    Failure {
-        kind: Kind::Communication,
-        status: status.as_u16(),
-        title: reason(status),
-        detail,
-    }
+    Failure { kind: Kind::Communication, status: status.as_u16(), title: reason(status), detail }
 }
 
 /// Reads the content, giving up as soon as it is known to be larger than `limit` bytes.
-async fn read(
-    request: &Request,
-    mut reply: reqwest::Response,
-    limit: usize,
-) -> Result<Vec<u8>, Failure> {
+async fn read(request: &Request, mut reply: reqwest::Response, limit: usize) -> Result<Vec<u8>, Failure> {
     let too_large = || {
-        Failure::communication(format!(
-            "{}: the reply is larger than the limit of {limit} bytes",
-            request.describe()
-        ))
+        Failure::communication(format!("{}: the reply is larger than the limit of {limit} bytes", request.describe()))
     };
     let announced = reply.content_length().unwrap_or(0);
     if request.method != Method::HEAD && announced > limit as u64 {
@@ -104,11 +91,7 @@ async fn read(
     let mut content = Vec::new();
     loop {
         let chunk = reply.chunk().await.map_err(|e| {
-            Failure::communication(format!(
-                "{}: the reply broke off: {}",
-                request.describe(),
-                explain(&e)
-            ))
+            Failure::communication(format!("{}: the reply broke off: {}", request.describe(), explain(&e)))
         })?;
         let Some(chunk) = chunk else {
             return Ok(content);
@@ -121,9 +104,7 @@ async fn read(
 }
 
 fn media(headers: &HeaderMap) -> Media {
-    headers.get(CONTENT_TYPE).map_or(Media::Binary, |value| {
-        Media::parse(&String::from_utf8_lossy(value.as_bytes()))
-    })
+    headers.get(CONTENT_TYPE).map_or(Media::Binary, |value| Media::parse(&String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// Headers as an object of strings. The values of a repeated header are joined by ", " (RFC 9110 §5.2).
@@ -135,9 +116,7 @@ fn shown(headers: &HeaderMap, hide: bool) -> Value {
                 "***".to_owned()
             } else {
                 let values = headers.get_all(name).iter();
-                let texts: Vec<_> = values
-                    .map(|value| String::from_utf8_lossy(value.as_bytes()))
-                    .collect();
+                let texts: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
                 texts.join(", ")
             };
             (name.as_str().to_owned(), Value::String(text))

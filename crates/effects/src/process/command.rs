@@ -1,8 +1,9 @@
 //! From a call to a command line: the only place where data meets a program.
 
 use std::{
-    fs::File,
+    fs::{File, Permissions},
     io::{Seek, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -41,6 +42,7 @@ pub(super) struct Prepared {
 pub(super) fn prepare(call: &ProcessCall) -> Result<Prepared, Failure> {
     let directory = tempfile::Builder::new()
         .prefix("aquifer-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|e| Failure::runtime(format!("no temporary directory for the program: {e}")))?;
     let mut prepared = match &call.program {
@@ -49,15 +51,11 @@ pub(super) fn prepare(call: &ProcessCall) -> Result<Prepared, Failure> {
     };
     if let Arguments::Positional(arguments) = &call.arguments {
         for (index, argument) in arguments.iter().enumerate() {
-            prepared
-                .command
-                .arg(clean(&format!("argument {}", index + 1), text(argument))?);
+            prepared.command.arg(clean(&format!("argument {}", index + 1), text(argument))?);
         }
     }
     set_environment(&mut prepared.command, call)?;
-    prepared
-        .command
-        .current_dir(working_directory(call, prepared.directory.path())?);
+    prepared.command.current_dir(working_directory(call, prepared.directory.path())?);
     // A group of its own, so that all that the program starts can be ended with it.
     prepared.command.process_group(0);
     Ok(prepared)
@@ -66,18 +64,12 @@ pub(super) fn prepare(call: &ProcessCall) -> Result<Prepared, Failure> {
 /// The file that a program reads its standard input from; a file needs no one to feed it.
 pub(super) fn stdin_file(directory: &Path, input: &[u8]) -> Result<Stdio, Failure> {
     let write = || {
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(directory.join("stdin"))?;
+        let mut file = File::options().read(true).write(true).create_new(true).open(directory.join("stdin"))?;
         file.write_all(input)?;
         file.rewind()?;
         Ok::<_, std::io::Error>(file)
     };
-    write()
-        .map(Stdio::from)
-        .map_err(|e| Failure::runtime(format!("the program's input cannot be stored: {e}")))
+    write().map(Stdio::from).map_err(|e| Failure::runtime(format!("the program's input cannot be stored: {e}")))
 }
 
 /// A value as a program sees it: a string as it is, anything else as JSON text.
@@ -90,28 +82,15 @@ pub(super) fn text(value: &Value) -> String {
 
 fn shell(command: &str, arguments: &Arguments, directory: TempDir) -> Result<Prepared, Failure> {
     let mut shell = Command::new("/bin/sh");
-    shell
-        .arg("-c")
-        .arg(clean("the command", command.to_owned())?)
-        .arg("sh");
+    shell.arg("-c").arg(clean("the command", command.to_owned())?).arg("sh");
     shell.env_clear();
     if let Arguments::Named(arguments) = arguments {
         set_variables(&mut shell, "argument", arguments)?;
     }
-    Ok(Prepared {
-        command: shell,
-        name: "/bin/sh",
-        needs: "a posix shell",
-        directory,
-    })
+    Ok(Prepared { command: shell, name: "/bin/sh", needs: "a posix shell", directory })
 }
 
-fn script(
-    language: &str,
-    code: &str,
-    arguments: &Arguments,
-    directory: TempDir,
-) -> Result<Prepared, Failure> {
+fn script(language: &str, code: &str, arguments: &Arguments, directory: TempDir) -> Result<Prepared, Failure> {
     let path = directory.path();
     let named = match arguments {
         Arguments::Named(arguments) => Some(arguments),
@@ -122,8 +101,7 @@ fn script(
             let mut node = Command::new("node");
             if let Some(arguments) = named {
                 let globals = format!("Object.assign(globalThis, {});", json(arguments));
-                node.arg("--import")
-                    .arg(store(path, "arguments.mjs", &globals)?);
+                node.arg("--import").arg(store(path, "arguments.mjs", &globals)?);
             }
             node.arg(store(path, "script.mjs", code)?);
             (node, "node", "node.js 20 or later")
@@ -146,18 +124,12 @@ fn script(
         }
     };
     command.env_clear();
-    Ok(Prepared {
-        command,
-        name,
-        needs,
-        directory,
-    })
+    Ok(Prepared { command, name, needs, directory })
 }
 
 fn store(directory: &Path, name: &str, content: &str) -> Result<PathBuf, Failure> {
     let path = directory.join(name);
-    std::fs::write(&path, content)
-        .map_err(|e| Failure::runtime(format!("the script cannot be stored: {e}")))?;
+    std::fs::write(&path, content).map_err(|e| Failure::runtime(format!("the script cannot be stored: {e}")))?;
     Ok(path)
 }
 
@@ -168,9 +140,7 @@ fn json(members: &Map<String, Value>) -> String {
 /// Gives the program what it may inherit, its key, and then what its task sets, which wins.
 fn set_environment(command: &mut Command, call: &ProcessCall) -> Result<(), Failure> {
     for (name, value) in std::env::vars_os() {
-        let inherited = name
-            .to_str()
-            .is_some_and(|name| INHERITED.contains(&name) || name.starts_with("LC_"));
+        let inherited = name.to_str().is_some_and(|name| INHERITED.contains(&name) || name.starts_with("LC_"));
         if inherited {
             command.env(name, value);
         }
@@ -180,11 +150,7 @@ fn set_environment(command: &mut Command, call: &ProcessCall) -> Result<(), Fail
     set_variables(command, "environment variable", &call.environment)
 }
 
-fn set_variables(
-    command: &mut Command,
-    what: &str,
-    variables: &Map<String, Value>,
-) -> Result<(), Failure> {
+fn set_variables(command: &mut Command, what: &str, variables: &Map<String, Value>) -> Result<(), Failure> {
     for (name, value) in variables.iter().filter(|(_, value)| !value.is_null()) {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(Failure::configuration(format!(
@@ -203,10 +169,7 @@ fn working_directory<'a>(call: &'a ProcessCall, private: &'a Path) -> Result<&'a
     if path.is_dir() {
         Ok(path)
     } else {
-        Err(Failure::configuration(format!(
-            "the working directory {} does not exist",
-            path.display()
-        )))
+        Err(Failure::configuration(format!("the working directory {} does not exist", path.display())))
     }
 }
 

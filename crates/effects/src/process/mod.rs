@@ -98,8 +98,6 @@ pub struct Limits {
 impl Default for Limits {
     /// 10 MiB of output.
     fn default() -> Self {
-        Self {
-            max_output_bytes: 10 * 1024 * 1024,
-        }
+        Self { max_output_bytes: 10 * 1024 * 1024 }
     }
 }

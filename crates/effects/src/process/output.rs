@@ -22,17 +22,11 @@ pub(super) struct Captured {
 
 impl Captured {
     pub(super) fn new(keep: Keep) -> Self {
-        Self {
-            keep,
-            bytes: Vec::new(),
-        }
+        Self { keep, bytes: Vec::new() }
     }
 
     /// Reads to the end. A stream that breaks off has ended.
-    pub(super) async fn read(
-        &mut self,
-        stream: Option<impl AsyncRead + Unpin>,
-    ) -> Result<(), TooLarge> {
+    pub(super) async fn read(&mut self, stream: Option<impl AsyncRead + Unpin>) -> Result<(), TooLarge> {
         let Some(mut stream) = stream else {
             return Ok(());
         };
@@ -56,10 +50,7 @@ impl Captured {
     /// The text without one final line break. Bytes that are not UTF-8 become U+FFFD.
     pub(super) fn text(&self) -> String {
         let bytes = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
-        let bytes = bytes
-            .strip_suffix(b"\r")
-            .filter(|_| self.bytes.ends_with(b"\n"))
-            .unwrap_or(bytes);
+        let bytes = bytes.strip_suffix(b"\r").filter(|_| self.bytes.ends_with(b"\n")).unwrap_or(bytes);
         String::from_utf8_lossy(bytes).into_owned()
     }
 
@@ -68,5 +59,39 @@ impl Captured {
         let text = String::from_utf8_lossy(&self.bytes);
         let lines: Vec<_> = text.trim_end().lines().collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Captured, Keep};
+
+    async fn read(keep: Keep, bytes: &[u8]) -> Option<Captured> {
+        let mut captured = Captured::new(keep);
+        captured.read(Some(bytes)).await.ok().map(|()| captured)
+    }
+
+    #[tokio::test]
+    async fn one_final_line_break_is_trimmed() {
+        for (bytes, text) in
+            [("a\n", "a"), ("a\n\n", "a\n"), ("a\r\n", "a"), ("a\r", "a\r"), ("\n", ""), ("", ""), (" a ", " a ")]
+        {
+            let captured = read(Keep::All(10), bytes.as_bytes()).await.expect("within the limit");
+            assert_eq!(captured.text(), text, "{bytes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_limit_is_exact() {
+        assert!(read(Keep::All(3), b"abc").await.is_some());
+        assert!(read(Keep::All(3), b"abcd").await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_tail_keeps_the_end_of_much() {
+        let much: String = (0..100_000).map(|line| format!("line {line}\n")).collect();
+        let captured = read(Keep::Tail(1000), much.as_bytes()).await.expect("no limit");
+        assert!(captured.bytes.len() < 40_000, "{}", captured.bytes.len());
+        assert_eq!(captured.last_lines(2), "line 99998\nline 99999");
     }
 }

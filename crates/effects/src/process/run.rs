@@ -3,6 +3,7 @@
 use std::{
     io::ErrorKind,
     os::unix::process::ExitStatusExt,
+    pin::pin,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -45,82 +46,70 @@ pub async fn run(call: ProcessCall) -> Result<Value, Failure> {
     let (stdout, stderr) = kept(call.return_, call.limits.max_output_bytes);
     prepared
         .command
-        .stdin(if input.is_empty() {
-            Stdio::null()
-        } else {
-            Stdio::piped()
-        })
-        .stdout(if stdout.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
-        .stderr(if stderr.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        });
+        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(if stdout.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stderr(if stderr.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = spawn(&mut prepared)?;
     let group = Group::of(&child);
-
+    let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut stdout = Captured::new(stdout.unwrap_or(Keep::Tail(0)));
     let mut stderr = Captured::new(stderr.unwrap_or(Keep::Tail(0)));
-    let (streams_in, streams_out, streams_err) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let status = {
-        // All three at once, so that neither side waits for the other to empty a full pipe.
-        let streams = async {
-            tokio::try_join!(
-                async {
-                    feed(streams_in, &input).await;
-                    Ok(())
-                },
-                async { stdout.read(streams_out).await.map_err(|TooLarge| "output") },
-                async { stderr.read(streams_err).await.map_err(|TooLarge| "error") },
-            )
-        };
-        tokio::pin!(streams);
-        let (status, drained) = tokio::select! {
-            status = child.wait() => {
-                drop(group);
-                (status, timeout(DRAIN_WAIT, &mut streams).await.unwrap_or(Ok(((), (), ()))))
-            }
-            drained = &mut streams => match drained {
-                Ok(_) => (child.wait().await, drained),
-                Err(_) => (Ok(ExitStatus::default()), drained),
-            },
-        };
-        if let Err(stream) = drained {
-            return Err(Failure::runtime(format!(
+        let mut ended = pin!(async {
+            let status = child.wait().await;
+            drop(group);
+            status
+        });
+        let too_much = |stream| {
+            Failure::runtime(format!(
                 "{} wrote more than {} bytes to standard {stream}",
                 prepared.name, call.limits.max_output_bytes
-            )));
+            ))
+        };
+        // All three at once, so that neither side waits for the other to empty a full pipe.
+        let mut streams = pin!(async {
+            tokio::try_join!(
+                async {
+                    feed(stdin, &input).await;
+                    Ok(())
+                },
+                async { stdout.read(out).await.map_err(|TooLarge| too_much("output")) },
+                async { stderr.read(err).await.map_err(|TooLarge| too_much("error")) },
+            )
+        });
+        tokio::select! {
+            status = &mut ended => {
+                if let Ok(streamed) = timeout(DRAIN_WAIT, streams).await {
+                    streamed?;
+                }
+                status
+            }
+            streamed = &mut streams => {
+                streamed?;
+                ended.await
+            }
         }
-        status.map_err(|e| Failure::runtime(format!("{} was lost: {e}", prepared.name)))?
+        .map_err(|e| Failure::runtime(format!("{} was lost: {e}", prepared.name)))?
     };
     result(call.return_, prepared.name, status, &stdout, &stderr)
 }
 
 /// Starts a program and does not wait for it (`await: false`): its output is discarded, and it outlives the task.
 ///
-/// Must be called within a tokio runtime, which removes the program's temporary directory when it ends.
+/// The tokio runtime removes the program's temporary directory when the program ends.
 ///
 /// # Errors
 ///
 /// As [`run`], for what shows before the program has started.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
 pub fn spawn_detached(call: ProcessCall) -> Result<(), Failure> {
     let mut prepared = prepare(&call)?;
     let input = input(&call);
-    let stdin = if input.is_empty() {
-        Stdio::null()
-    } else {
-        stdin_file(prepared.directory.path(), &input)?
-    };
-    prepared
-        .command
-        .stdin(stdin)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let stdin = if input.is_empty() { Stdio::null() } else { stdin_file(prepared.directory.path(), &input)? };
+    prepared.command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = spawn(&mut prepared)?;
     tokio::spawn(async move {
         // Nobody is left to hear about the outcome; waiting keeps the directory, and reaps the child.
@@ -135,12 +124,7 @@ struct Group(Option<Pid>);
 
 impl Group {
     fn of(child: &Child) -> Self {
-        Self(
-            child
-                .id()
-                .and_then(|id| i32::try_from(id).ok())
-                .and_then(Pid::from_raw),
-        )
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 }
 
@@ -198,9 +182,7 @@ fn result(
     stdout: &Captured,
     stderr: &Captured,
 ) -> Result<Value, Failure> {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     match return_ {
         Return::Code => return Ok(json!(code)),
         Return::All => {
@@ -214,11 +196,7 @@ fn result(
             Some(signal) => format!("{name} was ended by signal {signal}"),
             None => format!("{name} ended with exit code {code}"),
         };
-        return Err(Failure::runtime(if said.is_empty() {
-            end
-        } else {
-            format!("{end}: {said}")
-        }));
+        return Err(Failure::runtime(if said.is_empty() { end } else { format!("{end}: {said}") }));
     }
     Ok(match return_ {
         Return::Stdout => Value::String(stdout.text()),
