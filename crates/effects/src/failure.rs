@@ -50,8 +50,9 @@ impl fmt::Display for Kind {
 
 /// Why an effect failed. The engine adds the type's prefix and the instance and raises it as the DSL's error.
 ///
-/// Neither field ever contains a request's headers or query, or a program's environment, arguments or input.
-/// What the other side said (a reply's first characters, the last lines of standard error) may be quoted in `detail`.
+/// It never quotes the values of a request's headers, query or content, or of a program's environment, arguments or
+/// input, which may be secret. It may quote the author's own text (a bad URI template, a name), and what the other
+/// side said: the first characters of a reply, the last lines of standard error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} error {status}: {detail}")]
 pub struct Failure {

@@ -6,6 +6,27 @@
 //!
 //! Every operation is a future that may be dropped at any time: dropping it aborts the request, or kills the process
 //! and all its children.
+//!
+//! ```
+//! use aquifer_effects::process::{Arguments, Limits, ProcessCall, Program, Return, run};
+//! use serde_json::{Map, json};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let call = ProcessCall {
+//!     program: Program::Shell { command: "echo \"hello, $1\"; exit 3".to_owned() },
+//!     stdin: None,
+//!     arguments: Arguments::Positional(vec![json!("world; rm -rf /")]),
+//!     environment: Map::new(),
+//!     return_: Return::All,
+//!     working_directory: None,
+//!     idempotency_key: "order-7/1".to_owned(),
+//!     limits: Limits::default(),
+//! };
+//! let outcome = json!({ "code": 3, "stdout": "hello, world; rm -rf /", "stderr": "" });
+//! assert_eq!(run(call).await, Ok(outcome));
+//! # }
+//! ```
 
 mod failure;
 pub mod http;

@@ -62,7 +62,6 @@ impl Client {
     pub async fn call(&self, call: HttpCall<'_>) -> Result<Value, Failure> {
         let (output, redirect) = (call.output, call.redirect);
         let mut request = Request::new(call)?;
-        let deadline = tokio::time::Instant::now() + self.options.request_timeout;
         let exchange = async {
             let reply = self.send(&mut request, redirect).await?;
             let status = reply.status();
@@ -72,7 +71,7 @@ impl Client {
                 Ok(Err(reply))
             }
         };
-        match tokio::time::timeout_at(deadline, exchange).await {
+        match tokio::time::timeout(self.options.request_timeout, exchange).await {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(reply))) => Err(response::refusal(&request, reply, self.options.request_timeout).await),
             Ok(Err(failure)) => Err(failure),

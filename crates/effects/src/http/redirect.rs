@@ -47,3 +47,51 @@ pub(super) fn follow(request: &Request, status: StatusCode, headers: &HeaderMap)
 fn origin(uri: &Url) -> (&str, Option<&str>, Option<u16>) {
     (uri.scheme(), uri.host_str(), uri.port_or_known_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::{
+        Method, StatusCode, Url,
+        header::{HeaderMap, HeaderValue, LOCATION},
+    };
+
+    use super::{Request, follow};
+
+    fn target(from: &str, location: &'static str) -> Option<String> {
+        let request = Request {
+            method: Method::GET,
+            uri: Url::parse(from).expect("a uri"),
+            headers: HeaderMap::from_iter(
+                [("authorization", "a"), ("host", "h"), ("accept", "*")]
+                    .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value))),
+            ),
+            body: None,
+        };
+        let reply = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]);
+        follow(&request, StatusCode::FOUND, &reply).map(|next| format!("{} {}", next.uri, next.headers.len()))
+    }
+
+    #[test]
+    fn tls_is_never_given_up() {
+        assert_eq!(target("https://h/", "http://h/"), None);
+        assert_eq!(target("https://h/", "https://h/x").as_deref(), Some("https://h/x 3"));
+        assert_eq!(target("http://h/", "https://h/x").as_deref(), Some("https://h/x 1"));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (location, kept) in [
+            ("/x", 3),
+            ("?y", 3),
+            ("http://a.example:80/", 3),
+            ("http://A.EXAMPLE/", 3),
+            ("//b.example/", 1),
+            ("http://a.example:81/", 1),
+            ("http://a.example.evil.example/", 1),
+            ("http://sub.a.example/", 1),
+        ] {
+            let next = target("http://a.example/p", location).expect("a target");
+            assert!(next.ends_with(&format!(" {kept}")), "{location}: {next}");
+        }
+    }
+}

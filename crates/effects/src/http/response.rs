@@ -21,6 +21,9 @@ const EXCERPT_BYTES: usize = 2 * 1024;
 const EXCERPT_WAIT: Duration = Duration::from_secs(5);
 const EXCERPT_CHARS: usize = 300;
 
+/// The largest content that is decoded where it is read: a few milliseconds' work.
+const DECODE_INLINE_BYTES: usize = 512 * 1024;
+
 /// The result of a successful call.
 pub(super) async fn result(
     request: &Request,
@@ -36,8 +39,8 @@ pub(super) async fn result(
     } else if output == Output::Raw {
         base64(&content)
     } else {
-        media(&headers)
-            .decode(content)
+        decode(media(&headers), content)
+            .await
             .map_err(|failure| Failure { detail: format!("{}: {}", request.describe(), failure.detail), ..failure })?
     };
     if output != Output::Response {
@@ -105,6 +108,16 @@ async fn read(request: &Request, mut reply: reqwest::Response, limit: usize) -> 
 
 fn media(headers: &HeaderMap) -> Media {
     headers.get(CONTENT_TYPE).map_or(Media::Binary, |value| Media::parse(&String::from_utf8_lossy(value.as_bytes())))
+}
+
+/// Decodes content, a large one aside from the threads on which everyone else's tasks run.
+async fn decode(media: Media, content: Vec<u8>) -> Result<Value, Failure> {
+    if content.len() <= DECODE_INLINE_BYTES {
+        return media.decode(content);
+    }
+    tokio::task::spawn_blocking(move || media.decode(content))
+        .await
+        .map_err(|e| Failure::communication(format!("the reply was not decoded: {e}")))?
 }
 
 /// Headers as an object of strings. The values of a repeated header are joined by ", " (RFC 9110 §5.2).

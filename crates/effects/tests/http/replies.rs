@@ -138,3 +138,10 @@ async fn json_that_is_none_is_a_communication_error() {
         assert!(failure.detail.contains("not valid json") && failure.detail.contains("GET http"), "{failure}");
     }
 }
+
+#[tokio::test]
+async fn a_large_reply_is_decoded_too() {
+    let numbers = json!((0..200_000).collect::<Vec<_>>());
+    let server = Server::always(reply(200, &[JSON], numbers.to_string())).await;
+    assert!(send(call("get", server.uri("/"))).await == Ok(numbers), "the reply differs");
+}

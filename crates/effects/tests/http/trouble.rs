@@ -65,12 +65,15 @@ async fn a_server_without_tls_is_a_communication_error_for_https() {
     let task = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("written");
-        stream.read_to_end(&mut Vec::new()).await
+        let mut hello = Vec::new();
+        let _ = stream.read_to_end(&mut hello).await;
+        hello
     });
     let failure = send(call("get", uri)).await.expect_err("a failure");
     no_answer(&failure);
     assert!(failure.detail.contains("no reply"), "{failure}");
-    let _ = task.await.expect("no panic");
+    // It did begin a TLS handshake: record type 22.
+    assert_eq!(task.await.expect("no panic").first(), Some(&22));
 }
 
 #[tokio::test]

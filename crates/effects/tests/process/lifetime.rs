@@ -99,7 +99,7 @@ async fn what_a_program_leaves_in_the_background_ends_with_it() {
     let fifo = Fifo::new();
     let lines = fifo.lines();
     // The child holds standard output, so that waiting for its end would take as long as the child.
-    let call = with_argument(shell("sleep 1000 9>\"$1\" & echo done"), &fifo.path);
+    let call = with_argument(shell("exec 9>\"$1\"; sleep 1000 & echo done"), &fifo.path);
     assert_eq!(run(call).await, Ok(json!("done")));
     assert_eq!(next(lines).await.0, None, "a process is left");
 }
