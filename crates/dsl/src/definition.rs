@@ -19,10 +19,7 @@ pub struct Definition {
 
 impl Definition {
     pub(crate) fn new(root: &Arc<Value>, pointer: &str) -> Self {
-        Self {
-            root: Arc::clone(root),
-            pointer: pointer.into(),
-        }
+        Self { root: Arc::clone(root), pointer: pointer.into() }
     }
 }
 

@@ -45,23 +45,9 @@ impl Diagnostic {
         pointer: impl Into<String>,
         location: Location,
     ) -> Self {
-        let Location {
-            line,
-            column,
-            offset,
-            length,
-        } = location;
+        let Location { line, column, offset, length } = location;
         let (message, pointer) = (message.into(), pointer.into());
-        Self {
-            code,
-            message,
-            hint,
-            pointer,
-            line,
-            column,
-            offset,
-            length,
-        }
+        Self { code, message, hint, pointer, line, column, offset, length }
     }
 }
 
@@ -85,11 +71,7 @@ impl fmt::Display for Diagnostics {
             if index > 0 {
                 writeln!(f)?;
             }
-            write!(
-                f,
-                "{}:{}:{}: {}",
-                self.name, item.line, item.column, item.message
-            )?;
+            write!(f, "{}:{}:{}: {}", self.name, item.line, item.column, item.message)?;
             if let Some(hint) = &item.hint {
                 write!(f, "\n  hint: {hint}")?;
             }

@@ -45,12 +45,7 @@ pub enum DurationError {
 /// assert!(aquifer_dsl::parse_iso_duration("1 minute").is_err());
 /// ```
 pub fn parse_iso_duration(text: &str) -> Result<StdDuration, DurationError> {
-    const DATE: &[(u8, u128)] = &[
-        (b'Y', 365 * DAY),
-        (b'M', 30 * DAY),
-        (b'W', 7 * DAY),
-        (b'D', DAY),
-    ];
+    const DATE: &[(u8, u128)] = &[(b'Y', 365 * DAY), (b'M', 30 * DAY), (b'W', 7 * DAY), (b'D', DAY)];
     const TIME: &[(u8, u128)] = &[(b'H', 3600), (b'M', 60), (b'S', 1)];
 
     let text = text.strip_prefix('P').ok_or(DurationError::Syntax)?;
@@ -60,9 +55,7 @@ pub fn parse_iso_duration(text: &str) -> Result<StdDuration, DurationError> {
         None if text.is_empty() => return Err(DurationError::Syntax),
         None => (text, ""),
     };
-    let nanos = sum(date, DATE)?
-        .checked_add(sum(time, TIME)?)
-        .ok_or(DurationError::TooLong)?;
+    let nanos = sum(date, DATE)?.checked_add(sum(time, TIME)?).ok_or(DurationError::TooLong)?;
     from_nanos(nanos)
 }
 
@@ -70,9 +63,7 @@ pub fn parse_iso_duration(text: &str) -> Result<StdDuration, DurationError> {
 pub(crate) fn from_units(units: &[(u64, StdDuration)]) -> Result<StdDuration, DurationError> {
     let mut nanos = 0_u128;
     for (count, unit) in units {
-        let term = u128::from(*count)
-            .checked_mul(unit.as_nanos())
-            .ok_or(DurationError::TooLong)?;
+        let term = u128::from(*count).checked_mul(unit.as_nanos()).ok_or(DurationError::TooLong)?;
         nanos = nanos.checked_add(term).ok_or(DurationError::TooLong)?;
     }
     from_nanos(nanos)
@@ -83,17 +74,10 @@ fn sum(mut text: &str, designators: &[(u8, u128)]) -> Result<u128, DurationError
     let mut designators = designators.iter();
     let mut nanos = 0_u128;
     while !text.is_empty() {
-        let end = text
-            .bytes()
-            .position(|b| b.is_ascii_alphabetic())
-            .ok_or(DurationError::Syntax)?;
+        let end = text.bytes().position(|b| b.is_ascii_alphabetic()).ok_or(DurationError::Syntax)?;
         let letter = text.as_bytes()[end];
-        let (_, seconds) = designators
-            .find(|(known, _)| *known == letter)
-            .ok_or(DurationError::Syntax)?;
-        let term = number(&text[..end])?
-            .checked_mul(*seconds)
-            .ok_or(DurationError::TooLong)?;
+        let (_, seconds) = designators.find(|(known, _)| *known == letter).ok_or(DurationError::Syntax)?;
+        let term = number(&text[..end])?.checked_mul(*seconds).ok_or(DurationError::TooLong)?;
         nanos = nanos.checked_add(term).ok_or(DurationError::TooLong)?;
         text = &text[end + 1..];
     }
@@ -118,10 +102,7 @@ fn number(text: &str) -> Result<u128, DurationError> {
         scale /= 10;
         billionths += u128::from(digit - b'0') * scale;
     }
-    whole
-        .checked_mul(NANOS)
-        .and_then(|w| w.checked_add(billionths))
-        .ok_or(DurationError::TooLong)
+    whole.checked_mul(NANOS).and_then(|w| w.checked_add(billionths)).ok_or(DurationError::TooLong)
 }
 
 fn from_nanos(nanos: u128) -> Result<StdDuration, DurationError> {
@@ -152,16 +133,9 @@ mod tests {
             ("P1000Y", 1000 * 365 * 86_400_000),
         ];
         for (text, millis) in cases {
-            assert_eq!(
-                parse_iso_duration(text),
-                Ok(StdDuration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(parse_iso_duration(text), Ok(StdDuration::from_millis(millis)), "{text}");
         }
-        assert_eq!(
-            parse_iso_duration("PT0.0000000019S"),
-            Ok(StdDuration::from_nanos(1))
-        );
+        assert_eq!(parse_iso_duration("PT0.0000000019S"), Ok(StdDuration::from_nanos(1)));
     }
 
     #[test]
@@ -190,31 +164,18 @@ mod tests {
             "P1DT1HT1M",
             "P١D",
         ] {
-            assert_eq!(
-                parse_iso_duration(text),
-                Err(DurationError::Syntax),
-                "{text:?}"
-            );
+            assert_eq!(parse_iso_duration(text), Err(DurationError::Syntax), "{text:?}");
         }
     }
 
     #[test]
     fn what_is_too_long_is_refused() {
-        for text in [
-            "P1001Y",
-            "PT999999999999999999999999999999999999999999S",
-            "P340282366920938463463374607431768211455Y",
-        ] {
-            assert_eq!(
-                parse_iso_duration(text),
-                Err(DurationError::TooLong),
-                "{text}"
-            );
+        for text in
+            ["P1001Y", "PT999999999999999999999999999999999999999999S", "P340282366920938463463374607431768211455Y"]
+        {
+            assert_eq!(parse_iso_duration(text), Err(DurationError::TooLong), "{text}");
         }
         let unit = StdDuration::from_secs(86_400);
-        assert_eq!(
-            from_units(&[(u64::MAX, unit), (u64::MAX, unit)]),
-            Err(DurationError::TooLong)
-        );
+        assert_eq!(from_units(&[(u64::MAX, unit), (u64::MAX, unit)]), Err(DurationError::TooLong));
     }
 }

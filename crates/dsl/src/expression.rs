@@ -16,10 +16,7 @@ impl Expression {
     #[must_use]
     pub fn new(text: &str, pointer: impl Into<String>) -> Self {
         let source = expression_in(text).unwrap_or_else(|| text.trim());
-        Self {
-            source: source.to_owned(),
-            pointer: pointer.into(),
-        }
+        Self { source: source.to_owned(), pointer: pointer.into() }
     }
 }
 

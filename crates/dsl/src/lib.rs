@@ -1,20 +1,24 @@
 //! The Serverless Workflow DSL: typed model, parser and validator
 //!
-//! `parse` takes the YAML or JSON source of a definition and returns a [`Workflow`] in which every
+//! [`parse`] takes the YAML or JSON source of a definition and returns a [`Workflow`] in which every
 //! reference is resolved, or [`Diagnostics`] that say what is wrong and where.
 
 mod definition;
 mod diagnostic;
 mod duration;
 mod expression;
+mod limits;
 mod model;
 mod problem;
+mod read;
 mod source;
 
 pub use definition::Definition;
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use duration::{Duration, DurationError, MAX_DURATION, parse_iso_duration};
 pub use expression::{Expression, expression_in};
+pub use limits::Limits;
 pub use model::*;
 pub use problem::{ERROR_TYPE_PREFIX, ErrorFilter, Problem, ProblemKind, same_type};
+pub use read::{parse, parse_with_limits};
 pub use source::Locations;

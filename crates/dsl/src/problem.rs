@@ -99,9 +99,7 @@ impl ProblemKind {
     /// Returns the standard kind that a type means, under any of the prefixes in use.
     #[must_use]
     pub fn from_type(type_: &str) -> Option<Self> {
-        let name = PREFIXES
-            .iter()
-            .find_map(|prefix| type_.strip_prefix(prefix))?;
+        let name = PREFIXES.iter().find_map(|prefix| type_.strip_prefix(prefix))?;
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -252,9 +250,7 @@ impl ErrorFilter {
         fn equal(wanted: Option<&String>, found: Option<&String>) -> bool {
             wanted.is_none() || wanted == found
         }
-        self.type_
-            .as_ref()
-            .is_none_or(|type_| same_type(type_, &problem.type_))
+        self.type_.as_ref().is_none_or(|type_| same_type(type_, &problem.type_))
             && self.status.is_none_or(|status| status == problem.status)
             && equal(self.instance.as_ref(), problem.instance.as_ref())
             && equal(self.title.as_ref(), problem.title.as_ref())
@@ -270,25 +266,17 @@ mod tests {
 
     #[test]
     fn standard_kinds_have_their_status_and_type() {
-        for (kind, status) in ProblemKind::ALL
-            .into_iter()
-            .zip([400, 400, 400, 401, 403, 408, 500, 500])
-        {
+        for (kind, status) in ProblemKind::ALL.into_iter().zip([400, 400, 400, 401, 403, 408, 500, 500]) {
             let problem = Problem::new(kind, "x");
             assert_eq!(problem.status, status, "{kind:?}");
             assert_eq!(problem.kind(), Some(kind));
         }
-        assert_eq!(
-            Problem::timeout("too slow").type_,
-            "https://serverlessworkflow.io/spec/1.0.0/errors/timeout"
-        );
+        assert_eq!(Problem::timeout("too slow").type_, "https://serverlessworkflow.io/spec/1.0.0/errors/timeout");
     }
 
     #[test]
     fn serialization_is_rfc_9457() {
-        let problem = Problem::communication("no answer")
-            .with_status(404)
-            .at("/do/0/a");
+        let problem = Problem::communication("no answer").with_status(404).at("/do/0/a");
         let value = json!({
             "type": "https://serverlessworkflow.io/spec/1.0.0/errors/communication",
             "status": 404, "instance": "/do/0/a", "title": "Communication Error", "detail": "no answer",
@@ -296,14 +284,8 @@ mod tests {
         assert_eq!(serde_json::to_value(&problem).unwrap(), value);
         assert_eq!(serde_json::from_value::<Problem>(value).unwrap(), problem);
         let least: Problem = serde_json::from_value(json!({"type": "x", "status": 1})).unwrap();
-        assert_eq!(
-            serde_json::to_value(&least).unwrap(),
-            json!({"type": "x", "status": 1})
-        );
-        assert_eq!(
-            problem.to_string(),
-            "Communication Error (404) at /do/0/a: no answer"
-        );
+        assert_eq!(serde_json::to_value(&least).unwrap(), json!({"type": "x", "status": 1}));
+        assert_eq!(problem.to_string(), "Communication Error (404) at /do/0/a: no answer");
     }
 
     #[test]
@@ -315,17 +297,12 @@ mod tests {
                 assert_eq!(same_type(&format!("{a}mine"), &format!("{b}mine")), a == b);
             }
         }
-        assert!(same_type(
-            "https://example.com/mine",
-            "https://example.com/mine"
-        ));
+        assert!(same_type("https://example.com/mine", "https://example.com/mine"));
     }
 
     #[test]
     fn a_filter_is_the_conjunction_of_its_members() {
-        let problem = Problem::communication("gone")
-            .with_status(404)
-            .at("/do/0/a");
+        let problem = Problem::communication("gone").with_status(404).at("/do/0/a");
         assert!(ErrorFilter::default().matches(&problem));
         let filter = ErrorFilter {
             type_: Some("https://serverlessworkflow.io/dsl/errors/types/communication".into()),
@@ -336,26 +313,11 @@ mod tests {
         };
         assert!(filter.matches(&problem));
         for wrong in [
-            ErrorFilter {
-                type_: Some("https://example.com/mine".into()),
-                ..filter.clone()
-            },
-            ErrorFilter {
-                status: Some(500),
-                ..filter.clone()
-            },
-            ErrorFilter {
-                instance: Some("/do/1/b".into()),
-                ..filter.clone()
-            },
-            ErrorFilter {
-                title: Some("Gone".into()),
-                ..filter.clone()
-            },
-            ErrorFilter {
-                detail: Some("lost".into()),
-                ..filter.clone()
-            },
+            ErrorFilter { type_: Some("https://example.com/mine".into()), ..filter.clone() },
+            ErrorFilter { status: Some(500), ..filter.clone() },
+            ErrorFilter { instance: Some("/do/1/b".into()), ..filter.clone() },
+            ErrorFilter { title: Some("Gone".into()), ..filter.clone() },
+            ErrorFilter { detail: Some("lost".into()), ..filter.clone() },
         ] {
             assert!(!wrong.matches(&problem), "{wrong:?}");
         }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    AuthenticationPolicy, Consumption, Endpoint, ErrorTemplate, ReadAs, Resource, RetryPolicy,
-    Task, TaskList,
+    AuthenticationPolicy, Consumption, Endpoint, ErrorTemplate, ReadAs, Resource, RetryPolicy, Task, TaskList,
 };
 use crate::{Duration, Expression, Location, Locations};
 
@@ -145,10 +144,7 @@ pub struct Evaluate {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self {
-            language: "jq".to_owned(),
-            mode: EvaluateMode::Strict,
-        }
+        Self { language: "jq".to_owned(), mode: EvaluateMode::Strict }
     }
 }
 

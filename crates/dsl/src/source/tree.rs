@@ -5,13 +5,13 @@ use serde_json::{Map, Number, Value};
 use crate::Location;
 
 /// A value of the source and its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) location: Location,
     pub(crate) kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Null,
     Bool(bool),
@@ -22,7 +22,7 @@ pub(crate) enum Kind {
 }
 
 /// A member of an object. Keys are unique within the object.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) key: String,
     pub(crate) key_location: Location,
@@ -38,13 +38,27 @@ impl Node {
             Kind::Number(value) => Value::Number(value.clone()),
             Kind::String(value) => Value::String(value.clone()),
             Kind::List(items) => items.iter().map(Self::to_value).collect(),
-            Kind::Map(members) => Value::Object(
-                members
-                    .iter()
-                    .map(|m| (m.key.clone(), m.value.to_value()))
-                    .collect::<Map<_, _>>(),
-            ),
+            Kind::Map(members) => {
+                Value::Object(members.iter().map(|m| (m.key.clone(), m.value.to_value())).collect::<Map<_, _>>())
+            }
         }
+    }
+
+    /// Returns how many values the tree has, and how many bytes of text.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let (mut values, mut bytes) = (1, 0);
+        let mut add = |node: &Self, key: usize| {
+            let (more_values, more_bytes) = node.size();
+            values += more_values;
+            bytes += more_bytes + key;
+        };
+        match &self.kind {
+            Kind::String(text) => bytes = text.len(),
+            Kind::List(items) => items.iter().for_each(|item| add(item, 0)),
+            Kind::Map(members) => members.iter().for_each(|m| add(&m.value, m.key.len())),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
+        }
+        (values, bytes)
     }
 
     /// Names the kind of value for messages.
