@@ -2,11 +2,11 @@
 
 use aquifer_effects::{
     Kind,
-    process::{Arguments, ProcessCall, Return, run},
+    process::{Arguments, ProcessCall, Return},
 };
 use serde_json::{Value, json};
 
-use super::{failure, members, program, script, shell};
+use super::{failure, members, program, run, script, shell};
 
 #[tokio::test]
 async fn the_specifications_shell_example_works() {

@@ -5,17 +5,13 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, channel},
-    time::Duration,
 };
 
-use aquifer_effects::process::{Arguments, ProcessCall, run, spawn_detached};
+use aquifer_effects::process::{Arguments, ProcessCall, spawn_detached};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{script, shell};
-
-/// A test fails, rather than hangs, after this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{PATIENCE, run, script, shell};
 
 /// A named pipe. What holds it open for writing is alive: its reader sees the end when the last such process has ended.
 struct Fifo {

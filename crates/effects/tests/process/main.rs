@@ -6,9 +6,11 @@ mod data;
 mod lifetime;
 mod outcome;
 
+use std::time::Duration;
+
 use aquifer_effects::{
     Failure,
-    process::{Arguments, Limits, ProcessCall, Program, Return, run},
+    process::{self, Arguments, Limits, ProcessCall, Program, Return},
 };
 use serde_json::{Map, Value};
 
@@ -44,6 +46,13 @@ fn members(value: Value) -> Map<String, Value> {
         Value::Object(members) => members,
         other => panic!("{other} is not an object"),
     }
+}
+
+/// A test fails, rather than hangs, after this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn run(call: ProcessCall) -> Result<Value, Failure> {
+    tokio::time::timeout(PATIENCE, process::run(call)).await.expect("an outcome")
 }
 
 async fn failure(call: ProcessCall) -> Failure {

@@ -2,11 +2,11 @@
 
 use aquifer_effects::{
     Kind,
-    process::{Limits, ProcessCall, Return, run},
+    process::{Limits, ProcessCall, Return},
 };
 use serde_json::json;
 
-use super::{failure, members, program, script, shell};
+use super::{failure, members, program, run, script, shell};
 
 const TALK: &str = "echo out; echo err >&2";
 
