@@ -12,6 +12,7 @@ mod model;
 mod problem;
 mod read;
 mod source;
+mod unsupported;
 
 pub use definition::Definition;
 pub use diagnostic::{Diagnostic, Diagnostics, Location};

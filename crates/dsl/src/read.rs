@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use crate::source::{self, Node};
 use crate::{Diagnostic, Diagnostics, Limits, Location, Workflow};
+pub(crate) use cursor::escape;
 use names::Names;
 
 /// No more mistakes than this are reported at once.
@@ -87,6 +88,8 @@ struct Reader {
     definition: Arc<Value>,
     items: Vec<Diagnostic>,
     names: Names,
+    /// Whether `evaluate.mode` is loose, where every string may be an expression.
+    loose: bool,
     /// Names of all tasks, to tell a `then` to another list from one to nowhere.
     tasks: BTreeSet<String>,
     /// Positions in `items` of `then` targets that were not found, and those targets.
@@ -99,6 +102,7 @@ impl Reader {
             definition: Arc::new(root.to_value()),
             items: Vec::new(),
             names: Names::default(),
+            loose: false,
             tasks: BTreeSet::new(),
             lost: Vec::new(),
         }

@@ -1,5 +1,7 @@
 //! The specification's own examples.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::path::{Path, PathBuf};
 
 use aquifer_dsl::{Limits, parse, parse_with_limits};
@@ -7,8 +9,7 @@ use serde_json::Value;
 
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spec/examples");
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert_eq!(paths.len(), 66);
     paths
@@ -44,11 +45,9 @@ fn every_example_parses_to_a_faithful_definition() {
 #[test]
 fn mutated_examples_are_refused_or_parsed_but_never_fatal() {
     let mut random = fastrand::Rng::with_seed(42);
-    let sources: Vec<Vec<u8>> =
-        examples().iter().map(|path| std::fs::read(path).unwrap()).collect();
-    let snippets: [&[u8]; 14] = [
-        b"\n", b"  ", b"- ", b": ", b"{", b"}", b"[", b"]", b"\t", b"\"", b"&a ", b"*a ", b"!!int ", b"\xFF",
-    ];
+    let sources: Vec<Vec<u8>> = examples().iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let snippets: [&[u8]; 14] =
+        [b"\n", b"  ", b"- ", b": ", b"{", b"}", b"[", b"]", b"\t", b"\"", b"&a ", b"*a ", b"!!int ", b"\xFF"];
     for round in 0..6000 {
         let mut source = sources[random.usize(..sources.len())].clone();
         for _ in 0..random.usize(1..8) {

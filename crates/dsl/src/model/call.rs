@@ -164,7 +164,7 @@ pub enum AsyncApiExchange {
         headers: Option<Value>,
     },
     /// `subscription`: consumes messages.
-    Subscription(AsyncApiSubscription),
+    Subscription(Box<AsyncApiSubscription>),
 }
 
 /// The server of an AsyncAPI call.

@@ -285,12 +285,12 @@ impl Reader {
             _ => AsyncApiConsumption::Until(self.enclosed_expression(&limit)?),
         };
         known?;
-        Some(AsyncApiExchange::Subscription(AsyncApiSubscription {
+        Some(AsyncApiExchange::Subscription(Box::new(AsyncApiSubscription {
             filter: filter?,
             duration: duration?,
             consume,
             foreach: foreach?,
-        }))
+        })))
     }
 
     fn a2a(&mut self, with: &At<'_>) -> Option<A2aCall> {

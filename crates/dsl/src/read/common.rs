@@ -24,10 +24,10 @@ impl Reader {
         Some(expression)
     }
 
-    /// Reads a property that must be `${ ... }`.
+    /// Reads a property that must be `${ ... }`, or any expression in loose mode.
     pub(super) fn enclosed_expression(&mut self, at: &At<'_>) -> Option<Expression> {
         let text = self.text(at)?;
-        if expression_in(&text).is_none() {
+        if expression_in(&text).is_none() && !self.loose {
             let hint = format!("write ${{ {} }}", text.trim());
             self.wrong("invalid-value", at, format!("`{}` must be an expression in ${{ }}", at.name), Some(hint));
             return None;

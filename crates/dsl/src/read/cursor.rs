@@ -106,7 +106,7 @@ impl<'a> At<'a> {
 }
 
 /// Escapes a member's name for a JSON pointer (RFC 6901).
-pub(super) fn escape(key: &str) -> String {
+pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
@@ -164,6 +164,9 @@ impl Reader {
         self.is_object(at)?;
         let mut fine = Some(());
         for member in at.members() {
+            if self.has_enough() {
+                return None;
+            }
             if !known.contains(&member.name) {
                 let hint = nearest(member.name, known.iter().copied())
                     .unwrap_or_else(|| format!("it can have {}", list(known)));

@@ -162,6 +162,9 @@ impl Reader {
                 continue;
             }
             fine = false;
+            if self.has_enough() {
+                break;
+            }
             let owner = KINDS.iter().find(|(_, own)| own.contains(&name)).map(|(keyword, _)| *keyword);
             let hint = match owner {
                 Some(owner) => format!("`{name}` belongs to `{owner}`"),

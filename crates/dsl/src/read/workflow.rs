@@ -25,14 +25,14 @@ impl Reader {
         }
         self.top_level(&at);
         let document = self.required(&at, "document", "the definition", Self::document);
-        // What tasks refer to has to be known before they are read.
+        let evaluate = self.optional(&at, "evaluate", Self::evaluate);
+        // What decides how tasks are read, and what they refer to, comes first.
         let uses = self.optional(&at, "use", Self::uses);
         let input = self.optional(&at, "input", Self::input);
         let tasks = self.required(&at, "do", "the definition", Self::task_list);
         let timeout = self.optional(&at, "timeout", Self::timeout);
         let output = self.optional(&at, "output", Self::output);
         let schedule = self.optional(&at, "schedule", Self::schedule);
-        let evaluate = self.optional(&at, "evaluate", Self::evaluate);
         Some(Workflow {
             document: document?,
             input: input?.unwrap_or_default(),
@@ -52,6 +52,9 @@ impl Reader {
     fn top_level(&mut self, at: &At<'_>) {
         for member in at.members() {
             let name = member.name;
+            if self.has_enough() {
+                return;
+            }
             if !PROPERTIES.contains(&name) && !name.starts_with("x-") && name != "$schema" {
                 let hint = nearest(name, PROPERTIES)
                     .unwrap_or_else(|| format!("it can have {}; name your own x-{name}", list(&PROPERTIES)));
