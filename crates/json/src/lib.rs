@@ -1,1 +1,20 @@
-//! The JSON file backend: a readable snapshot plus an fsynced journal
+#![doc = include_str!("../docs.md")]
+
+mod backend;
+mod batch;
+mod database;
+mod disk;
+mod fault;
+mod image;
+mod journal;
+mod options;
+mod paths;
+mod registry;
+mod snapshot;
+mod strom;
+mod text;
+mod writer;
+
+pub use backend::JsonBackend;
+pub use options::JsonOptions;
+pub use strom::{StromFlow, export_strom, import_strom};
