@@ -1,0 +1,169 @@
+//! What one database's SQL looks like, as data.
+
+use aquifer_core::ColumnType;
+
+/// One database's SQL: everything in which the generated statements differ.
+#[derive(Debug)]
+pub struct Dialect {
+    /// The backend's name, as in its URL scheme.
+    pub name: &'static str,
+    /// How parameters are written. They stand in a statement in the order in which they are bound.
+    pub placeholder: Placeholder,
+    /// What identifiers are quoted with.
+    pub quote: char,
+    /// The types of columns.
+    pub types: Types,
+    /// What follows the closing parenthesis of `CREATE TABLE`.
+    pub table_options: &'static str,
+    /// Whether a boolean column needs a check that only 0 and 1 stand in it.
+    pub checks_booleans: bool,
+    /// Whether an index can leave out the records in which one of its columns is null.
+    pub partial_indexes: bool,
+    /// Whether every secondary index ends with the key by itself, because tables are stored in the order of the key.
+    pub clustered: bool,
+    /// Whether `(a, b) > (?, ?)` takes an index.
+    pub row_values: bool,
+    /// How a statement names the index that it must take.
+    pub index_hint: IndexHint,
+    /// Whether `UPDATE` can return what it wrote.
+    pub returning: bool,
+    /// What a claim's `SELECT` ends with, so that nobody waits for records that somebody else is claiming.
+    pub skip_locked: &'static str,
+}
+
+/// How parameters are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placeholder {
+    /// `?`.
+    Question,
+    /// `$1`, `$2`, ...
+    Numbered,
+}
+
+/// How a statement names the index that it must take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexHint {
+    /// The planner finds it.
+    None,
+    /// `INDEXED BY name`.
+    IndexedBy,
+    /// `FORCE INDEX (name)`.
+    ForceIndex,
+}
+
+/// The SQL types of [`ColumnType`].
+#[derive(Debug)]
+pub struct Types {
+    /// Text in a key, an index or a reference, at most [`aquifer_core::SHORT_TEXT_BYTES`].
+    pub short_text: &'static str,
+    /// Any other text.
+    pub text: &'static str,
+    /// Integers.
+    pub integer: &'static str,
+    /// Booleans.
+    pub boolean: &'static str,
+    /// Times.
+    pub timestamp: &'static str,
+    /// JSON.
+    pub json: &'static str,
+    /// Bytes.
+    pub bytes: &'static str,
+}
+
+impl Types {
+    /// The SQL type of a column.
+    pub fn of(&self, column_type: ColumnType, short: bool) -> &'static str {
+        match column_type {
+            ColumnType::Text if short => self.short_text,
+            ColumnType::Text => self.text,
+            ColumnType::Integer => self.integer,
+            ColumnType::Boolean => self.boolean,
+            ColumnType::Timestamp => self.timestamp,
+            ColumnType::Json => self.json,
+            ColumnType::Bytes => self.bytes,
+        }
+    }
+}
+
+/// SQLite, and libSQL.
+pub static SQLITE: Dialect = Dialect {
+    name: "sqlite",
+    placeholder: Placeholder::Question,
+    quote: '"',
+    types: Types {
+        short_text: "TEXT",
+        text: "TEXT",
+        integer: "INTEGER",
+        boolean: "INTEGER",
+        timestamp: "TEXT",
+        json: "TEXT",
+        bytes: "BLOB",
+    },
+    table_options: " STRICT",
+    checks_booleans: true,
+    partial_indexes: true,
+    clustered: false,
+    row_values: true,
+    index_hint: IndexHint::IndexedBy,
+    returning: true,
+    skip_locked: "",
+};
+
+/// PostgreSQL. Text is ordered by its bytes, as the contract says.
+pub static POSTGRES: Dialect = Dialect {
+    name: "postgres",
+    placeholder: Placeholder::Numbered,
+    quote: '"',
+    types: Types {
+        short_text: "text COLLATE \"C\"",
+        text: "text",
+        integer: "bigint",
+        boolean: "boolean",
+        timestamp: "timestamptz",
+        json: "jsonb",
+        bytes: "bytea",
+    },
+    table_options: "",
+    checks_booleans: false,
+    partial_indexes: true,
+    clustered: false,
+    row_values: true,
+    index_hint: IndexHint::None,
+    returning: true,
+    skip_locked: " FOR UPDATE SKIP LOCKED",
+};
+
+/// MySQL 8. Four columns of 255 characters exceed InnoDB's longest index, three do not.
+pub static MYSQL: Dialect = Dialect {
+    name: "mysql",
+    placeholder: Placeholder::Question,
+    quote: '`',
+    types: Types {
+        short_text: "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
+        text: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
+        integer: "bigint",
+        boolean: "boolean",
+        timestamp: "datetime(6)",
+        json: "json",
+        bytes: "longblob",
+    },
+    table_options: " ENGINE=InnoDB",
+    checks_booleans: false,
+    partial_indexes: false,
+    clustered: true,
+    row_values: false,
+    index_hint: IndexHint::ForceIndex,
+    returning: false,
+    skip_locked: " FOR UPDATE SKIP LOCKED",
+};
+
+/// MariaDB, which has its own names for the collation that compares bytes.
+pub static MARIADB: Dialect = Dialect {
+    name: "mariadb",
+    types: Types {
+        short_text: "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        text: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        ..MYSQL.types
+    },
+    ..MYSQL
+};

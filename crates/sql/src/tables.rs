@@ -1,0 +1,101 @@
+//! The statements that create and extend tables.
+
+use aquifer_core::{Column, ColumnType, Index, Kind};
+
+use crate::dialect::Dialect;
+use crate::writer::Sql;
+
+/// The column that counts the writes of a record.
+pub(crate) const REVISION: &str = "revision";
+/// The column that names the transaction that last wrote a record.
+pub(crate) const TRANSACTION_ID: &str = "transaction_id";
+
+/// The statements that bring the tables of `kinds` from schema version `from` to their declaration; from 0 all of it.
+pub fn migration(dialect: &'static Dialect, kinds: &[&'static Kind], from: u32) -> Vec<String> {
+    let mut statements = Vec::new();
+    for kind in kinds {
+        if kind.since > from {
+            statements.push(create_table(dialect, kind));
+        } else {
+            let added = kind.columns.iter().enumerate().filter(|(_, column)| column.since > from);
+            statements.extend(added.map(|(position, column)| add_column(dialect, kind, position, column)));
+        }
+        let indexes = kind.indexes.iter().map(|index| (index, false));
+        let uniques = kind.uniques.iter().map(|index| (index, true));
+        for (index, unique) in indexes.chain(uniques) {
+            if kind.since > from || index.since > from {
+                statements.push(create_index(dialect, kind, index, unique));
+            }
+        }
+    }
+    statements
+}
+
+/// The name of an index in the database, where the names of one table's indexes must differ from those of another's.
+pub fn index_name(kind: &Kind, index: &Index) -> String {
+    format!("{}_{}", kind.name, index.name)
+}
+
+fn create_table(dialect: &'static Dialect, kind: &Kind) -> String {
+    let mut sql = Sql::new(dialect, "CREATE TABLE ");
+    sql.name(kind.name).push(" (").push(&comment(kind.doc));
+    for (position, column) in kind.columns.iter().enumerate() {
+        sql.push("\n  ");
+        define(&mut sql, dialect, kind, position, column);
+        sql.push(",").push(&comment(column.doc));
+    }
+    let integer = dialect.types.integer;
+    sql.push("\n  ").name(REVISION).push(" ").push(integer).push(" NOT NULL,");
+    sql.push(&comment("Counts the writes of this record."));
+    sql.push("\n  ").name(TRANSACTION_ID).push(" ").push(integer).push(" NOT NULL,");
+    sql.push(&comment("The transaction that last wrote it."));
+    sql.push("\n  PRIMARY KEY (").columns(kind, kind.key).push(")");
+    for reference in kind.references {
+        sql.push(",\n  FOREIGN KEY (").columns(kind, reference.columns).push(") REFERENCES ").name(reference.target);
+    }
+    sql.push("\n)").push(dialect.table_options);
+    sql.finish()
+}
+
+fn define(sql: &mut Sql, dialect: &'static Dialect, kind: &Kind, position: usize, column: &Column) {
+    sql.name(column.name).push(" ").push(dialect.types.of(column.column_type, kind.is_short(position)));
+    if !column.nullable {
+        sql.push(" NOT NULL");
+    }
+    if dialect.checks_booleans && column.column_type == ColumnType::Boolean {
+        sql.push(" CHECK (").name(column.name).push(" IN (0, 1))");
+    }
+}
+
+fn add_column(dialect: &'static Dialect, kind: &Kind, position: usize, column: &Column) -> String {
+    let mut sql = Sql::new(dialect, "ALTER TABLE ");
+    sql.name(kind.name).push(" ADD COLUMN ");
+    define(&mut sql, dialect, kind, position, column);
+    sql.finish()
+}
+
+fn create_index(dialect: &'static Dialect, kind: &Kind, index: &Index, unique: bool) -> String {
+    let mut sql = Sql::new(dialect, if unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
+    sql.name(&index_name(kind, index)).push(" ON ").name(kind.name).push(" (");
+    // A scan goes on in the order of the key; a unique constraint is total as it is.
+    let columns = if unique || dialect.clustered { index.columns.to_vec() } else { kind.order(Some(index)) };
+    sql.columns(kind, &columns).push(")");
+    let nullable = nullable(kind, index.columns);
+    if dialect.partial_indexes && !nullable.is_empty() {
+        sql.push(" WHERE ").list(" AND ", &nullable, |sql, column| {
+            sql.column(kind, *column).push(" IS NOT NULL");
+        });
+    }
+    sql.finish()
+}
+
+/// Those of `columns` in which null may stand.
+pub(crate) fn nullable(kind: &Kind, columns: &[usize]) -> Vec<usize> {
+    columns.iter().copied().filter(|column| kind.columns.get(*column).is_some_and(|column| column.nullable)).collect()
+}
+
+/// A comment to the end of the line: a database's own tools show it with the table.
+fn comment(doc: &str) -> String {
+    let line = doc.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() { line } else { format!(" -- {line}") }
+}
