@@ -196,4 +196,8 @@ async fn credentials_in_the_uri_are_sent_and_not_shown() {
     assert_eq!(server.only().header("authorization").as_deref(), Some("Basic bWU6czNjcmV0"));
     let text = response.to_string();
     assert!(!text.contains("s3cret") && !text.contains("bWU6"), "{text}");
+    let server = Server::always(reply(404, &[], "")).await;
+    let uri = server.uri("/x").replace("http://", "http://me:s3cret@");
+    let failure = send(call("get", uri)).await.expect_err("a failure");
+    assert!(failure.detail.starts_with("GET http://***:***@127.0.0.1"), "{failure}");
 }

@@ -129,8 +129,11 @@ async fn a_refusal_that_stops_midway_keeps_its_status() {
 #[tokio::test]
 async fn a_refusal_without_end_keeps_its_status() {
     let (uri, task) = once("HTTP/1.1 500 No\r\ncontent-type: text/plain\r\n\r\n", b"so much to say ").await;
+    let begun = std::time::Instant::now();
     let failure = send(call("get", uri)).await.expect_err("a failure");
     assert_eq!(failure.status, 500);
+    // It was cut off for its size, not after the 5 s that a silent server is given.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     closed(task).await;
 }
 
@@ -159,6 +162,10 @@ async fn the_limit_is_exact() {
     let options = HttpOptions { max_response_bytes: 5, ..options() };
     for (body, fits) in [("12345", true), ("123456", false)] {
         let server = Server::always(reply(200, &["content-type: text/plain"], body)).await;
+        let result = send_with(options.clone(), call("get", server.uri("/"))).await;
+        assert_eq!(result.is_ok(), fits, "{result:?}");
+        // The same without a length said in advance.
+        let server = Server::always(format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n{body}")).await;
         let result = send_with(options.clone(), call("get", server.uri("/"))).await;
         assert_eq!(result.is_ok(), fits, "{result:?}");
     }
