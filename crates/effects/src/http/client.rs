@@ -66,20 +66,20 @@ impl Client {
             let reply = self.send(&mut request, redirect).await?;
             let status = reply.status();
             if status.is_success() || (redirect && status.is_redirection()) {
-                response::result(&request, reply, output, self.options.max_response_bytes).await.map(Ok)
+                let limit = self.options.max_response_bytes;
+                response::result(&request, reply, output, limit).await.map(Outcome::Result)
             } else {
-                Ok(Err(reply))
+                Ok(Outcome::Refused(reply))
             }
         };
-        match tokio::time::timeout(self.options.request_timeout, exchange).await {
-            Ok(Ok(Ok(value))) => Ok(value),
-            Ok(Ok(Err(reply))) => Err(response::refusal(&request, reply, self.options.request_timeout).await),
-            Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::communication(format!(
-                "{}: no complete reply within {:?}",
-                request.describe(),
-                self.options.request_timeout
-            ))),
+        let patience = self.options.request_timeout;
+        let outcome = tokio::time::timeout(patience, exchange).await.unwrap_or_else(|_| {
+            let detail = format!("{}: no complete reply within {patience:?}", request.describe());
+            Err(Failure::communication(detail))
+        })?;
+        match outcome {
+            Outcome::Result(value) => Ok(value),
+            Outcome::Refused(reply) => Err(response::refusal(&request, reply, patience).await),
         }
     }
 
@@ -111,6 +111,13 @@ impl Client {
             redirects += 1;
         }
     }
+}
+
+/// How an exchange with a server ends.
+enum Outcome {
+    Result(Value),
+    /// The status is not a success; what else the server says is still to be read.
+    Refused(reqwest::Response),
 }
 
 /// An error with its causes and without its URI, which may hold secrets.
