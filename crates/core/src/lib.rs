@@ -37,6 +37,6 @@ pub use scan::{Cursor, MAX_PAGE, Page, Scan};
 pub use schema::{Column, Index, Kind, Reference, SHORT_TEXT_BYTES, Schema};
 pub use store::Store;
 pub use timestamp::Timestamp;
-pub use transaction::{Committed, Condition, Operation, Transaction};
+pub use transaction::{Committed, Condition, Operation, Trace, Transaction};
 pub use value::{ColumnType, Json, Value};
 pub use watch::{Change, Notifier, Watch};

@@ -92,10 +92,52 @@ impl Transaction {
         Self { id: self.id, retried: true, operations: Arc::clone(&self.operations) }
     }
 
+    /// The answer to a retried transaction that was applied before; `None` if it has to be applied now. `found` tells for
+    /// each operation's record what is stored.
+    ///
+    /// A transaction was applied if a record that it inserts or updates bears its id. One that only deletes leaves no record to
+    /// tell: it counts as applied where all that it deletes is gone, since it has nothing more to do.
+    pub fn applied_before(&self, found: &[Option<Trace>]) -> Option<Committed> {
+        let (mut bears_id, mut writes, mut deletes, mut all_gone) = (false, false, false, true);
+        let mut revisions = Vec::with_capacity(self.operations.len());
+        for (operation, found) in self.operations.iter().zip(found) {
+            let revision = found.map_or(0, |found| found.revision);
+            match operation {
+                Operation::Insert(_) | Operation::Update { .. } => {
+                    writes = true;
+                    bears_id |= found.is_some_and(|found| found.transaction == self.id);
+                }
+                Operation::Delete { .. } => {
+                    deletes = true;
+                    all_gone &= found.is_none();
+                }
+                Operation::Check { .. } => {}
+            }
+            revisions.push(match operation {
+                Operation::Insert(_) => 1,
+                Operation::Update { condition: Condition::Revision(before), .. } => before + 1,
+                Operation::Check { condition: Condition::Revision(then), .. } => *then,
+                Operation::Delete { .. } | Operation::Check { condition: Condition::Absent, .. } => 0,
+                Operation::Update { .. } | Operation::Check { .. } => revision,
+            });
+        }
+        let applied = if writes { bears_id } else { deletes && all_gone };
+        applied.then_some(Committed { revisions })
+    }
+
     /// About how many bytes of values the transaction carries.
     pub fn size(&self) -> usize {
         self.operations.iter().map(Operation::size).sum()
     }
+}
+
+/// What a stored record tells of the transaction that wrote it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// The record's revision.
+    pub revision: u64,
+    /// The [`Transaction::id`] that it bears.
+    pub transaction: u64,
 }
 
 /// The answer to a transaction that was applied.
