@@ -5,8 +5,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use aquifer_core::{
-    Capabilities, Claim, Committed, Condition, Error, ErrorKind, Key, Kind, Operation, Record, Result, Transaction,
-    Value,
+    Capabilities, Claim, Committed, Condition, Error, ErrorKind, Key, Kind, Operation, Record, Result, Trace,
+    Transaction, Value,
 };
 
 use crate::order::Place;
@@ -109,39 +109,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The answer to a retried transaction whose writes are there already.
-    ///
-    /// A transaction that wrote a record left its id there; one that only deletes is done when its records are gone.
     fn applied_before(&self, transaction: &Transaction) -> Result<Option<Committed>> {
-        let mut marked = false;
-        let mut deletes = 0;
-        let mut only_deletes = true;
-        let mut revisions = Vec::with_capacity(transaction.operations.len());
-        for operation in transaction.operations.iter() {
-            let current = self.current(&operation.key())?;
-            let revision = current.as_ref().map_or(0, |entry| entry.record.revision);
-            match operation {
-                Operation::Insert(_) | Operation::Update { .. } => {
-                    only_deletes = false;
-                    marked |= current.is_some_and(|entry| entry.transaction == transaction.id);
-                }
-                Operation::Delete { .. } => {
-                    deletes += 1;
-                    only_deletes &= current.is_none();
-                }
-                Operation::Check { .. } => {}
-            }
-            revisions.push(match operation {
-                Operation::Insert(_) => 1,
-                Operation::Update { condition: Condition::Revision(before), .. } => before + 1,
-                Operation::Update { .. } => revision,
-                Operation::Delete { .. } => 0,
-                Operation::Check { condition: Condition::Revision(then), .. } => *then,
-                Operation::Check { condition: Condition::Absent, .. } => 0,
-                Operation::Check { condition: Condition::Exists, .. } => revision,
-            });
-        }
-        Ok((marked || (only_deletes && deletes > 0)).then_some(Committed { revisions }))
+        let found = transaction.operations.iter().map(|operation| {
+            let entry = self.current(&operation.key())?;
+            Ok(entry.map(|entry| Trace { revision: entry.record.revision, transaction: entry.transaction }))
+        });
+        Ok(transaction.applied_before(&found.collect::<Result<Vec<_>>>()?))
     }
 
     fn operation(&mut self, operation: &Operation, transaction: u64) -> Result<u64> {
