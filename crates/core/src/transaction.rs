@@ -115,7 +115,7 @@ impl Transaction {
             }
             revisions.push(match operation {
                 Operation::Insert(_) => 1,
-                Operation::Update { condition: Condition::Revision(before), .. } => before + 1,
+                Operation::Update { condition: Condition::Revision(before), .. } => before.saturating_add(1),
                 Operation::Check { condition: Condition::Revision(then), .. } => *then,
                 Operation::Delete { .. } | Operation::Check { condition: Condition::Absent, .. } => 0,
                 Operation::Update { .. } | Operation::Check { .. } => revision,
