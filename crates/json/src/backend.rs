@@ -102,6 +102,19 @@ impl JsonBackend {
     }
 }
 
+#[cfg(test)]
+impl JsonBackend {
+    /// Everything in memory.
+    pub(crate) fn dump(&self) -> Vec<aquifer_memory::Entry> {
+        self.opened("dump").unwrap().memory.dump()
+    }
+
+    /// Waits for what goes on after an answer.
+    pub(crate) async fn settled(&self) {
+        drop(self.opened("settle").unwrap().database.writer.lock().await);
+    }
+}
+
 fn named(error: Error, operation: &'static str) -> Error {
     error.with_backend(NAME).with_operation(operation)
 }

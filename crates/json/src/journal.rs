@@ -75,15 +75,14 @@ impl Journal {
             .map_err(|error| Error::corrupt("the head of a journal cannot be written").with_source(error))?;
         let sum = sum(&[0; DIGITS], &head);
         let head = line(&sum, &head);
-        let written = disk.create(temporary, like).and_then(|mut file| {
+        let created = disk.create(temporary, like).and_then(|mut file| {
             file.write_all(&head)?;
             file.sync()?;
             disk.rename(temporary, path)?;
+            disk.sync_directory(path.parent().unwrap_or(path))?;
             Ok(file)
         });
-        let file = written.map_err(|error| fault::io("write", temporary, error))?;
-        let directory = path.parent().unwrap_or(path);
-        disk.sync_directory(directory).map_err(|error| fault::io("write", directory, error))?;
+        let file = created.map_err(|error| fault::io("write", path, error))?;
         Ok(Self { file, path: path.to_owned(), sum, length: head.len() as u64, batches: false, overhang: false })
     }
 
@@ -118,7 +117,8 @@ impl Journal {
     /// Transient if nothing of it remains; [`Retry::Unknown`] if a restart may find it. A later call tries again to
     /// remove it first.
     pub(crate) fn append(&mut self, body: &str) -> Result<()> {
-        self.cut()?;
+        // Until then, a restart may find the transactions that failed before, and this may be one of them again.
+        self.cut().map_err(|error| error.with_retry(Retry::Unknown))?;
         let sum = sum(&self.sum, body);
         let line = line(&sum, body);
         self.overhang = true;
@@ -215,7 +215,3 @@ fn head(path: &Path, body: &str) -> Result<Link> {
     }
     Ok(head.link)
 }
-
-#[cfg(test)]
-#[path = "journal_tests.rs"]
-mod tests;

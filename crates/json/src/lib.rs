@@ -12,6 +12,8 @@ mod paths;
 mod registry;
 mod snapshot;
 mod strom;
+#[cfg(test)]
+mod tests;
 mod text;
 mod writer;
 

@@ -95,8 +95,9 @@ impl Writer {
             Some(journal) => journal,
             None => {
                 // Until the new snapshot is certain to stay, nothing may follow it.
-                let directory = self.paths.directory();
-                self.disk.sync_directory(directory).map_err(|error| fault::io("write", directory, error))?;
+                self.disk
+                    .sync_directory(self.paths.directory())
+                    .map_err(|error| fault::io("write", &self.paths.snapshot, error))?;
                 Journal::create(
                     &*self.disk,
                     &self.paths.journal,
