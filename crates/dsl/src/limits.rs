@@ -12,8 +12,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The deepest nesting that any limit allows.
-    pub const DEEPEST: usize = 200;
+    /// The deepest nesting that any limit allows; it fits a stack of 1 MiB.
+    pub const DEEPEST: usize = 128;
 
     pub(crate) fn depth(&self) -> usize {
         self.max_depth.min(Self::DEEPEST)

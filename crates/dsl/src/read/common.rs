@@ -8,8 +8,8 @@ use super::names::look_up;
 use super::text::{braces_match, is_absolute_uri, is_variable};
 use crate::duration::from_units;
 use crate::{
-    Duration, Endpoint, Export, Expression, Input, Output, Resource, Schema, SchemaSource, Timeout, Transform, Uri,
-    expression_in, parse_iso_duration,
+    Duration, DurationError, Endpoint, Export, Expression, Input, Output, Resource, Schema, SchemaSource, Timeout,
+    Transform, Uri, expression_in, parse_iso_duration,
 };
 
 impl Reader {
@@ -95,8 +95,11 @@ impl Reader {
         match outcome {
             Ok(duration) => Some(Duration::Literal(duration)),
             Err(error) => {
-                let hint = "write PT30S, { seconds: 30 }, or an expression in ${ }".to_owned();
-                self.wrong("bad-duration", at, format!("the duration in `{}` {error}", at.name), Some(hint));
+                let hint = match error {
+                    DurationError::Syntax => "write PT30S, { seconds: 30 }, or an expression in ${ }",
+                    DurationError::TooLong => "write P1000Y or less",
+                };
+                self.wrong("bad-duration", at, format!("the duration in `{}` {error}", at.name), Some(hint.to_owned()));
                 None
             }
         }

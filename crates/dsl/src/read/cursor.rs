@@ -154,6 +154,9 @@ impl Reader {
             (Kind::Number(_) | Kind::Bool(_), "a string") => {
                 Some(format!("put it in quotation marks: \"{}\"", at.value()))
             }
+            (Kind::String(text), "an integer" | "true or false") if is_literal(text) => {
+                Some(format!("remove the quotation marks: {text}"))
+            }
             _ => None,
         };
         self.wrong("wrong-type", at, format!("`{name}` must be {wanted}, not {found}"), hint);
@@ -250,10 +253,10 @@ impl Reader {
         match value {
             Some(value) if whole && (from..=to).contains(&value) => Some(value),
             _ => {
-                let message = if whole {
-                    format!("`{}` must be {from} to {to}, not {number}", at.name)
-                } else {
-                    format!("`{}` must be an integer, not {number}", at.name)
+                let message = match number.as_f64() {
+                    _ if !whole => format!("`{}` must be an integer, not {number}", at.name),
+                    Some(float) if float < 0.0 => format!("`{}` must be {from} or more, not {number}", at.name),
+                    _ => format!("`{}` must be {from} to {to}, not {number}", at.name),
                 };
                 self.wrong("invalid-value", at, message, None);
                 None
@@ -334,11 +337,12 @@ impl Reader {
         keys: &[&'static str],
         what: &str,
     ) -> Option<(&'static str, At<'a>)> {
-        let found: Vec<_> = keys.iter().filter_map(|key| at.get(key).map(|member| (*key, member))).collect();
+        let mut found: Vec<_> = keys.iter().filter_map(|key| at.get(key).map(|member| (*key, member))).collect();
+        found.sort_by_key(|(_, member)| member.key_place().offset);
         match found.as_slice() {
             [one] => Some(one.clone()),
             [] => {
-                let message = format!("{what} needs one of {}", list(keys));
+                let message = format!("{what} needs {}", alternatives(keys));
                 self.wrong("missing-property", at, message, None);
                 None
             }
@@ -349,6 +353,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Tells whether text would be a number or a boolean without its quotation marks.
+fn is_literal(text: &str) -> bool {
+    text.parse::<i64>().is_ok() || text == "true" || text == "false"
 }
 
 /// Writes names as "`a`, `b` and `c`".

@@ -136,23 +136,20 @@ impl Reader {
             self.wrong("wrong-type", at, message, Some(hint));
             return None;
         }
-        let present: Vec<_> = KINDS.iter().filter(|(keyword, _)| at.get(keyword).is_some()).collect();
-        let kind = match present.as_slice() {
-            [one] => Some(*one),
-            // `for` has its body in `do`.
-            [("do", _), loop_ @ ("for", _)] => Some(*loop_),
-            [] => None,
-            [(first, _), .., (second, _)] => {
-                let message = format!("{what} has both `{first}` and `{second}`, but a task does one thing");
-                let hint = format!(
-                    "make two tasks of it, or put both into a `do`{}",
-                    if *first == "do" { " list" } else { "" }
-                );
-                let member = at.get(second)?;
-                self.wrong_key("several-keywords", &member, message, Some(hint));
-                return None;
-            }
-        };
+        // In the order of the source; the `do` of a `for` is its body.
+        let is_loop = at.get("for").is_some();
+        let present: Vec<_> = at
+            .members()
+            .filter(|member| !(is_loop && member.name == "do"))
+            .filter_map(|member| KINDS.iter().find(|(keyword, _)| *keyword == member.name).map(|kind| (kind, member)))
+            .collect();
+        if let [((first, _), _), .., ((second, _), member)] = present.as_slice() {
+            let message = format!("{what} has both `{first}` and `{second}`, but a task does one thing");
+            let hint = "make two tasks of it, within a `do` if they belong together".to_owned();
+            self.wrong_key("several-keywords", member, message, Some(hint));
+            return None;
+        }
+        let kind = present.first().map(|(kind, _)| *kind);
         let keywords = KINDS.map(|(keyword, _)| keyword);
         let own: &[&str] = kind.map_or(&keywords, |(_, own)| own);
         let mut fine = true;
@@ -260,6 +257,11 @@ impl Reader {
     fn for_items(&mut self, at: &At<'_>) -> Option<ForItems> {
         if at.is_list() {
             return Some(ForItems::Values(at.items().map(|item| item.value()).collect()));
+        }
+        if at.as_str().is_none() {
+            let message = format!("`in` must be an expression or an array, not {}", at.node.describe());
+            self.wrong("wrong-type", at, message, None);
+            return None;
         }
         self.expression(at).map(ForItems::Expression)
     }

@@ -128,6 +128,7 @@ impl Reader {
         let mode = self.optional(at, "mode", |reader, at| {
             reader.choice(at, &[("strict", EvaluateMode::Strict), ("loose", EvaluateMode::Loose)])
         });
+        self.loose = mode == Some(Some(EvaluateMode::Loose));
         Some(Evaluate { language: language?.unwrap_or_else(|| "jq".to_owned()), mode: mode?.unwrap_or_default() })
     }
 

@@ -24,12 +24,14 @@ pub(super) fn diagnose(error: &ScanError, origin: &Origin, max_depth: usize) -> 
         }
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
         | ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::ExpectedFlowMappingSeparator
         | ErrorKind::ExpectedFlowSequenceSeparator => Some("check that every bracket is closed, and every comma there"),
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
             Some("close the quotation mark")
         }
+        ErrorKind::ExpectedDocumentStart => Some("remove what stands after the end of the definition"),
         ErrorKind::UnexpectedCharacter { .. } => Some("quote text that begins with a special character"),
         ErrorKind::UnknownQuotedScalarEscape => Some(r"write \\ for a backslash, or use single quotation marks"),
         _ => None,
