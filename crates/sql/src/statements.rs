@@ -43,7 +43,7 @@ pub struct Statements {
     /// Reads all columns and the revision of a record; takes the key.
     pub get: String,
     /// Reads the revision and the transaction of a record; takes the key.
-    pub revision: String,
+    pub trace: String,
     /// Removes a record; takes the key.
     pub delete: String,
     /// Removes a record at a revision; takes the key and the revision.
@@ -72,9 +72,9 @@ impl Statements {
         let detailed = select(dialect, kind, true);
         let get = format!("{detailed} WHERE {}", by_key(dialect, kind));
 
-        let mut revision = Sql::new(dialect, "SELECT ");
-        revision.name(REVISION).push(", ").name(TRANSACTION_ID).push(" FROM ").name(kind.name);
-        revision.push(" WHERE ").equal(kind, kind.key);
+        let mut trace = Sql::new(dialect, "SELECT ");
+        trace.name(REVISION).push(", ").name(TRANSACTION_ID).push(" FROM ").name(kind.name);
+        trace.push(" WHERE ").equal(kind, kind.key);
 
         let mut delete = Sql::new(dialect, "DELETE FROM ");
         delete.name(kind.name).push(" WHERE ").equal(kind, kind.key);
@@ -90,7 +90,7 @@ impl Statements {
             kind,
             insert: insert.finish(),
             get,
-            revision: revision.finish(),
+            trace: trace.finish(),
             delete: delete.finish(),
             delete_at_revision: delete_at_revision.finish(),
             count: count.finish(),

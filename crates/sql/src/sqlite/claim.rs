@@ -15,7 +15,7 @@ impl Session {
             for record in &mut records {
                 let key = record.key();
                 // A claim is no transaction: the one that wrote the record is still found by whoever retries it.
-                let writer = self.revision(&key)?.map_or(0, |(_, writer)| writer);
+                let writer = self.trace(&key)?.map_or(0, |found| found.transaction);
                 let updated = self.update(&key, Condition::Revision(record.revision), &claim.set, writer);
                 record.revision = updated.map_err(|refusal| match refusal {
                     Refusal::Refused(error) | Refusal::Failed(error) => error,

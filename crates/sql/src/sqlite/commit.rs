@@ -161,7 +161,7 @@ impl Session {
     }
 
     fn check(&self, key: &Key, condition: Condition) -> Result<u64, Refusal> {
-        let found = self.revision(key)?.map(|(revision, _)| revision);
+        let found = self.trace(key)?.map(|found| found.revision);
         match (condition, found) {
             (Condition::Absent, None) => Ok(0),
             (Condition::Exists, Some(revision)) => Ok(revision),
@@ -170,36 +170,9 @@ impl Session {
         }
     }
 
-    /// What a retried transaction is answered if it was applied before: a record that it wrote still names it, or
-    /// it only removes records and none of them is there.
     fn applied_before(&self, transaction: &Transaction) -> Result<Option<Committed>> {
-        let mut is_named = false;
-        let mut removes = false;
-        let mut all_gone = true;
-        let mut revisions = Vec::with_capacity(transaction.operations.len());
-        for operation in transaction.operations.iter() {
-            let found = self.revision(&operation.key())?;
-            let now = found.map_or(0, |(revision, _)| revision);
-            match operation {
-                Operation::Insert(_) | Operation::Update { .. } => {
-                    all_gone = false;
-                    is_named |= found.is_some_and(|(_, writer)| writer == transaction.id);
-                }
-                Operation::Delete { .. } => {
-                    removes = true;
-                    all_gone &= found.is_none();
-                }
-                Operation::Check { .. } => {}
-            }
-            revisions.push(match operation {
-                Operation::Insert(_) => 1,
-                Operation::Update { condition: Condition::Revision(before), .. } => before + 1,
-                Operation::Delete { .. } => 0,
-                Operation::Check { condition: Condition::Absent, .. } => 0,
-                Operation::Check { condition: Condition::Revision(then), .. } => *then,
-                Operation::Update { .. } | Operation::Check { .. } => now,
-            });
-        }
-        Ok((is_named || removes && all_gone).then_some(Committed { revisions }))
+        let found: Result<Vec<_>> =
+            transaction.operations.iter().map(|operation| self.trace(&operation.key())).collect();
+        Ok(transaction.applied_before(&found?))
     }
 }

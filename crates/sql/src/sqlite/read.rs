@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use aquifer_core::{Key, Page, Record, Result, Scan, Schema, Stats};
+use aquifer_core::{Key, Page, Record, Result, Scan, Schema, Stats, Trace};
 
 use super::session::Session;
 use super::values;
@@ -22,14 +22,14 @@ impl Session {
         row.map(|row| values::record(key.kind, row)).transpose()
     }
 
-    /// The revision of the record with this key and the transaction that last wrote it.
-    pub(super) fn revision(&self, key: &Key) -> Result<Option<(u64, u64)>> {
-        let mut statement = self.prepare(&self.database.catalog.of(key.kind)?.revision)?;
+    /// What the record with this key tells of the transaction that wrote it last.
+    pub(super) fn trace(&self, key: &Key) -> Result<Option<Trace>> {
+        let mut statement = self.prepare(&self.database.catalog.of(key.kind)?.trace)?;
         self.bind(&mut statement, &key.values)?;
         let mut rows = statement.raw_query();
         let Some(row) = rows.next().map_err(|error| self.failed(error))? else { return Ok(None) };
-        let number = |column| row.get_ref(column).ok().and_then(values::revision).unwrap_or(0);
-        Ok(Some((number(0), number(1))))
+        let number = |column| row.get_ref(column).ok().and_then(values::number).unwrap_or(0);
+        Ok(Some(Trace { revision: number(0), transaction: number(1) }))
     }
 
     /// One page of a listing.

@@ -45,12 +45,12 @@ impl Session {
 
     /// What is answered where the record does not meet `condition`.
     pub(super) fn not_met(&self, key: &Key, condition: Condition) -> Refusal {
-        let error = match (condition, self.revision(key)) {
+        let error = match (condition, self.trace(key)) {
             (_, Err(error)) => return Refusal::Failed(error),
             (Condition::Absent, _) => Error::already_exists("there is such a record already"),
             (_, Ok(None)) => Error::not_found("there is no such record"),
-            (Condition::Revision(expected), Ok(Some((found, _)))) => {
-                Error::conflict(format!("the record is at revision {found}, not {expected}"))
+            (Condition::Revision(expected), Ok(Some(found))) => {
+                Error::conflict(format!("the record is at revision {}, not {expected}", found.revision))
             }
             (Condition::Exists, Ok(Some(_))) => Error::corrupt("a record was found only the second time"),
         };
@@ -66,7 +66,7 @@ impl Session {
     }
 
     fn taken(&self, key: &Key, record: &Record, is_new: bool) -> Result<Option<String>> {
-        if is_new && self.revision(key)?.is_some() {
+        if is_new && self.trace(key)?.is_some() {
             return Ok(Some("there is such a record already".to_owned()));
         }
         let statements = self.database.catalog.of(key.kind)?;

@@ -68,13 +68,13 @@ pub(super) fn record(kind: &'static Kind, row: &Row<'_>) -> Result<Record> {
             Error::corrupt(format!("{} does not hold what the schema says", column.name)).with_record_kind(kind.name)
         })?);
     }
-    let revision = row.get_ref(kind.columns.len()).ok().and_then(revision);
+    let revision = row.get_ref(kind.columns.len()).ok().and_then(number);
     let revision = revision.ok_or_else(|| Error::corrupt("a revision is not a number").with_record_kind(kind.name))?;
     Ok(Record { kind, values, revision })
 }
 
 /// A number of ours as it is stored.
-pub(super) fn revision(stored: ValueRef<'_>) -> Option<u64> {
+pub(super) fn number(stored: ValueRef<'_>) -> Option<u64> {
     stored.as_i64().ok().and_then(|number| u64::try_from(number).ok())
 }
 
