@@ -46,9 +46,7 @@ impl Arguments for HashMap<String, Value> {
 /// The first pair of the given name counts.
 impl Arguments for [(&str, Value)] {
     fn get(&self, name: &str) -> Option<Cow<'_, Value>> {
-        self.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| Cow::Borrowed(value))
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| Cow::Borrowed(value))
     }
 }
 

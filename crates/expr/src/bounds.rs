@@ -22,10 +22,6 @@ impl Bounds {
 
     /// The default limits, at the given time.
     pub const fn at(now: Timestamp) -> Self {
-        Self {
-            time: Self::TIME,
-            memory: Self::MEMORY,
-            now,
-        }
+        Self { time: Self::TIME, memory: Self::MEMORY, now }
     }
 }

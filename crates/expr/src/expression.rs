@@ -1,10 +1,14 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, Vars, data};
-use jaq_json::Val;
 use serde_json::Value;
 
+use crate::library::{Context, Patterns};
+use crate::machine::{Machine, describe};
+use crate::meter::{Exhausted, Meter};
+use crate::stop::Stop;
+use crate::syntax::{Program, compile};
+use crate::value::{Val, to_json};
 use crate::{Arguments, Bounds, CompileError, EvaluateError, EvaluateErrorKind};
 
 /// A compiled jq expression: cheap to clone, and usable from several threads at once.
@@ -12,22 +16,9 @@ use crate::{Arguments, Bounds, CompileError, EvaluateError, EvaluateErrorKind};
 pub struct Expression(Arc<Compiled>);
 
 struct Compiled {
-    filter: jaq_core::Filter<data::JustLut<Val>>,
-    variables: Vec<String>,
-}
-
-impl std::fmt::Debug for Expression {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Expression")
-    }
-}
-
-pub(crate) struct Meter;
-
-impl Meter {
-    pub(crate) fn new(_bounds: &Bounds) -> Self {
-        Self
-    }
+    source: String,
+    program: Program,
+    patterns: Patterns,
 }
 
 impl Expression {
@@ -37,114 +28,85 @@ impl Expression {
     /// # Errors
     /// What is wrong with the source, and where.
     pub fn compile(source: &str, variables: &[&str]) -> Result<Self, CompileError> {
-        let source = inner(source);
-        let used: Vec<String> = variables
-            .iter()
-            .filter(|name| source.contains(&format!("${name}")))
-            .map(|name| (*name).to_owned())
-            .collect();
-        let names: Vec<String> = used.iter().map(|name| format!("${name}")).collect();
-        let fail = |message: String| CompileError {
-            message,
-            offset: 0,
-            length: 0,
-        };
-        let arena = Arena::default();
-        let defs = jaq_core::defs()
-            .chain(jaq_std::defs())
-            .chain(jaq_json::defs());
-        let funs = jaq_core::funs()
-            .chain(jaq_std::funs())
-            .chain(jaq_json::funs());
-        let modules = Loader::new(defs)
-            .load(
-                &arena,
-                File {
-                    code: source,
-                    path: (),
-                },
-            )
-            .map_err(|_| fail("not a jq expression".to_owned()))?;
-        let filter = Compiler::default()
-            .with_funs(funs)
-            .with_global_vars(names.iter().map(String::as_str))
-            .compile(modules)
-            .map_err(|errors| {
-                fail(format!(
-                    "unknown name {:?}",
-                    errors.first().map(|(_, error)| error)
-                ))
-            })?;
-        Ok(Self(Arc::new(Compiled {
-            filter,
-            variables: used,
-        })))
+        let (code, start) = inner(source).unwrap_or((source, 0));
+        let program =
+            compile(code, variables).map_err(|error| CompileError { offset: error.offset + start, ..error })?;
+        Ok(Self(Arc::new(Compiled { source: code.to_owned(), program, patterns: Patterns::default() })))
     }
 
     /// The variables that the expression mentions, without `$`.
     pub fn variables(&self) -> &[String] {
-        &self.0.variables
+        &self.0.program.globals
+    }
+
+    /// The jq source, without `${ … }`.
+    pub fn source(&self) -> &str {
+        &self.0.source
     }
 
     /// The first output of the expression on `input`; null if it has no output.
     ///
+    /// Runs on the caller's thread, within the bounds. The result nests at most 100 levels deep.
+    ///
     /// # Errors
     /// The error that the expression raised, or the bound that stopped it.
-    pub fn evaluate(
-        &self,
-        input: &Value,
-        arguments: &dyn Arguments,
-        bounds: &Bounds,
-    ) -> Result<Value, EvaluateError> {
+    pub fn evaluate(&self, input: &Value, arguments: &dyn Arguments, bounds: &Bounds) -> Result<Value, EvaluateError> {
         self.run(input, arguments, &Meter::new(bounds))
     }
 
-    pub(crate) fn run(
-        &self,
-        input: &Value,
-        arguments: &dyn Arguments,
-        _: &Meter,
-    ) -> Result<Value, EvaluateError> {
-        let fail = |message: String| EvaluateError {
-            kind: EvaluateErrorKind::Failed,
-            message,
-        };
-        let to_val = |value: &Value| {
-            serde_json::from_value::<Val>(value.clone()).map_err(|e| fail(e.to_string()))
-        };
-        let mut variables = Vec::new();
-        for name in &self.0.variables {
-            let value = arguments
-                .get(name)
-                .ok_or_else(|| fail(format!("variable ${name} has no value here")))?;
-            variables.push(to_val(&value)?);
+    /// As [`Self::evaluate`], with bounds that several evaluations share.
+    pub(crate) fn run(&self, input: &Value, arguments: &dyn Arguments, meter: &Meter) -> Result<Value, EvaluateError> {
+        let Compiled { source, program, patterns } = &*self.0;
+        let mut values: Vec<Cow<'_, Value>> = Vec::with_capacity(program.globals.len());
+        for name in &program.globals {
+            values.push(arguments.get(name).ok_or_else(|| EvaluateError {
+                kind: EvaluateErrorKind::Failed,
+                message: format!("the variable `${name}` has no value here"),
+            })?);
         }
-        let ctx = Ctx::<data::JustLut<Val>>::new(&self.0.filter.lut, Vars::new(variables));
-        let first = self.0.filter.id.run((ctx, to_val(input)?)).next();
-        match first {
-            None => Ok(Value::Null),
-            Some(Ok(value)) => {
-                serde_json::from_str(&value.to_string()).map_err(|e| fail(e.to_string()))
+        let globals = values.iter().map(|value| Val::from(&**value)).collect();
+        let machine = Machine::new(program, globals, Context { meter, patterns });
+        let result = machine.first(Val::from(input)).and_then(|value| Ok(to_json(meter, &value)?));
+        result.map_err(|stop| match *stop {
+            Stop::Error { value, at } => {
+                EvaluateError { kind: EvaluateErrorKind::Failed, message: describe(program, source, meter, &value, at) }
             }
-            Some(Err(exception)) => Err(fail(
-                exception
-                    .get_err()
-                    .map_or_else(|_| "halted".to_owned(), |error| error.to_string()),
-            )),
-        }
+            Stop::Exhausted(exhausted) => exhausted.into(),
+            // a label is around each of its breaks, and what passes is caught where it was put aside
+            Stop::Break(_) | Stop::Passed => EvaluateError {
+                kind: EvaluateErrorKind::Failed,
+                message: "the expression was left without a result".to_owned(),
+            },
+        })
     }
 }
 
-fn inner(source: &str) -> &str {
-    let trimmed = source.trim();
-    trimmed
-        .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .unwrap_or(source)
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.0.source).finish()
+    }
+}
+
+impl From<Exhausted> for EvaluateError {
+    fn from(exhausted: Exhausted) -> Self {
+        let kind = match exhausted {
+            Exhausted::Time(_) => EvaluateErrorKind::TimedOut,
+            Exhausted::Memory(_) | Exhausted::Depth(..) | Exhausted::Size(_) => EvaluateErrorKind::TooLarge,
+        };
+        EvaluateError { kind, message: exhausted.to_string() }
+    }
 }
 
 /// Whether a text is `${ … }` as a whole, white space around it aside.
+///
+/// The expression ends at the text's last `}`, so that it may have braces itself.
 pub fn is_expression(text: &str) -> bool {
-    let trimmed = text.trim();
-    trimmed.len() > 3 && trimmed.starts_with("${") && trimmed.ends_with('}')
+    inner(text).is_some()
+}
+
+/// What is between `${` and the last `}`, and where it begins.
+fn inner(text: &str) -> Option<(&str, usize)> {
+    let start = text.len() - text.trim_start().len() + 2;
+    let code = text.trim().strip_prefix("${")?.strip_suffix('}')?;
+    (!code.is_empty()).then_some((code, start))
 }

@@ -4,7 +4,14 @@ mod arguments;
 mod bounds;
 mod error;
 mod expression;
+mod format;
+mod library;
+mod machine;
+mod meter;
+mod stop;
+mod syntax;
 mod template;
+mod value;
 
 pub use arguments::Arguments;
 pub use bounds::Bounds;

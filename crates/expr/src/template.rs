@@ -1,10 +1,8 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::expression::Meter;
-use crate::{
-    Arguments, Bounds, CompileError, EvaluateError, EvaluateErrorKind, Expression, is_expression,
-};
+use crate::meter::Meter;
+use crate::{Arguments, Bounds, CompileError, EvaluateError, EvaluateErrorKind, Expression, is_expression};
 
 /// Which strings of a template are expressions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,12 +65,7 @@ impl Template {
     ///
     /// # Errors
     /// The first expression that fails, named by its JSON pointer unless it is the whole template.
-    pub fn evaluate(
-        &self,
-        input: &Value,
-        arguments: &dyn Arguments,
-        bounds: &Bounds,
-    ) -> Result<Value, EvaluateError> {
+    pub fn evaluate(&self, input: &Value, arguments: &dyn Arguments, bounds: &Bounds) -> Result<Value, EvaluateError> {
         match &self.0 {
             Node::Literal(value) => Ok(value.clone()),
             Node::Expression(expression) => expression.evaluate(input, arguments, bounds),
@@ -84,20 +77,12 @@ impl Template {
     }
 }
 
-fn compile(
-    value: &Value,
-    variables: &[&str],
-    mode: Mode,
-    pointer: &mut String,
-) -> Result<Node, TemplateError> {
+fn compile(value: &Value, variables: &[&str], mode: Mode, pointer: &mut String) -> Result<Node, TemplateError> {
     match value {
         Value::String(text) => match mode {
             Mode::Strict if is_expression(text) => match Expression::compile(text, variables) {
                 Ok(expression) => Ok(Node::Expression(expression)),
-                Err(error) => Err(TemplateError {
-                    pointer: pointer.clone(),
-                    error,
-                }),
+                Err(error) => Err(TemplateError { pointer: pointer.clone(), error }),
             },
             Mode::Strict => Ok(Node::Literal(value.clone())),
             Mode::Loose => Ok(match Expression::compile(text, variables) {
@@ -109,18 +94,10 @@ fn compile(
             let nodes = items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| {
-                    within(pointer, &index.to_string(), |p| {
-                        compile(item, variables, mode, p)
-                    })
-                })
+                .map(|(index, item)| within(pointer, &index.to_string(), |p| compile(item, variables, mode, p)))
                 .collect::<Result<Vec<_>, _>>()?;
             let literal = nodes.iter().all(Node::is_literal);
-            Ok(if literal {
-                Node::Literal(value.clone())
-            } else {
-                Node::Array(nodes)
-            })
+            Ok(if literal { Node::Literal(value.clone()) } else { Node::Array(nodes) })
         }
         Value::Object(members) => {
             let nodes = members
@@ -131,11 +108,7 @@ fn compile(
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let literal = nodes.iter().all(|(_, node)| node.is_literal());
-            Ok(if literal {
-                Node::Literal(value.clone())
-            } else {
-                Node::Object(nodes)
-            })
+            Ok(if literal { Node::Literal(value.clone()) } else { Node::Object(nodes) })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Node::Literal(value.clone())),
     }
@@ -165,38 +138,23 @@ impl Node {
     ) -> Result<Value, EvaluateError> {
         match self {
             Node::Literal(value) => Ok(value.clone()),
-            Node::Expression(expression) => {
-                expression
-                    .run(input, arguments, meter)
-                    .map_err(|error| EvaluateError {
-                        message: if pointer.is_empty() {
-                            error.message
-                        } else {
-                            format!("at {pointer}: {}", error.message)
-                        },
-                        ..error
-                    })
-            }
+            Node::Expression(expression) => expression.run(input, arguments, meter).map_err(|error| EvaluateError {
+                message: if pointer.is_empty() { error.message } else { format!("at {pointer}: {}", error.message) },
+                ..error
+            }),
             Node::OrText(expression, text) => match expression.run(input, arguments, meter) {
-                Err(error) if error.kind == EvaluateErrorKind::Failed => {
-                    Ok(Value::String(text.clone()))
-                }
+                Err(error) if error.kind == EvaluateErrorKind::Failed => Ok(Value::String(text.clone())),
                 result => result,
             },
             Node::Array(nodes) => nodes
                 .iter()
                 .enumerate()
-                .map(|(index, node)| {
-                    within(pointer, &index.to_string(), |p| {
-                        node.evaluate(input, arguments, meter, p)
-                    })
-                })
+                .map(|(index, node)| within(pointer, &index.to_string(), |p| node.evaluate(input, arguments, meter, p)))
                 .collect(),
             Node::Object(nodes) => {
                 let mut members = Map::with_capacity(nodes.len());
                 for (key, node) in nodes {
-                    let value =
-                        within(pointer, key, |p| node.evaluate(input, arguments, meter, p))?;
+                    let value = within(pointer, key, |p| node.evaluate(input, arguments, meter, p))?;
                     members.insert(key.clone(), value);
                 }
                 Ok(Value::Object(members))
