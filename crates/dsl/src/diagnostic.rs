@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// A place in a source text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Location {
     /// Line, from 1.
     pub line: usize,
@@ -17,7 +19,7 @@ pub struct Location {
 }
 
 /// One thing that is wrong with a definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// Stable name of the kind of mistake, such as `unknown-property`.
     pub code: &'static str,

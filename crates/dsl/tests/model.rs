@@ -285,8 +285,19 @@ fn waits_and_events() {
 
 #[test]
 fn loose_mode_lets_bare_expressions_stand_for_values() {
-    let workflow = workflow("evaluate: { mode: loose }\ndo:\n  - a: { set: .user }\n");
-    assert_eq!(workflow.definition["do"][0]["a"]["set"], ".user");
+    let tasks = "
+do:
+  - a: { set: .user }
+  - b: { wait: .pause }
+  - c: { call: http, with: { method: .method, endpoint: .url, headers: .headers } }
+  - d: { run: { workflow: { namespace: .a, name: .b, version: .c } } }
+";
+    let loose = workflow(&format!("evaluate: {{ mode: loose }}{tasks}"));
+    let [_, wait, call, _] = loose.tasks.tasks.as_slice() else { panic!() };
+    assert!(matches!(&wait.kind, TaskKind::Wait(wait) if wait.duration == Duration::Expression(".pause".into())));
+    let TaskKind::Call(Call::Http(http)) = &call.kind else { panic!() };
+    assert!(matches!(&http.endpoint.uri, Uri::Expression(uri) if uri.source == ".url"));
+    assert_eq!(parse(format!("{HEAD}{tasks}"), "strict").unwrap_err().items.len(), 7);
 }
 
 #[test]

@@ -261,3 +261,62 @@ fn what_the_schema_closes_is_closed() {
         assert!(found.contains(&expected), "{pointer}: {found:?}");
     }
 }
+
+fn pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    found.push(pointer.to_owned());
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| pointers(item, &format!("{pointer}/{index}"), found));
+        }
+        Value::Object(members) => {
+            members.iter().for_each(|(key, member)| pointers(member, &format!("{pointer}/{key}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// A value of any type may stand anywhere: what is refused is explained, with a place.
+#[test]
+fn wrong_values_are_explained() {
+    let root = generate();
+    let mut random = fastrand::Rng::with_seed(7);
+    let wrong = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!("${"),
+        json!("${ }"),
+        json!("x y"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+        json!({"a": {}}),
+        json!([null]),
+        json!([{"a": 1, "b": 2}]),
+    ];
+    let mut rest = root.value.clone();
+    rest["do"] = json!([]);
+    for _ in 0..1500 {
+        let mut definition = rest.clone();
+        let tasks = root.value["do"].as_array().unwrap();
+        definition["do"] = json!([tasks[random.usize(..tasks.len())]]);
+        let mut places = Vec::new();
+        let within = if random.u8(..3) == 0 { "" } else { "/do" };
+        pointers(definition.pointer(within).unwrap(), within, &mut places);
+        for _ in 0..random.usize(1..4) {
+            let place = &places[random.usize(..places.len())];
+            if let Some(target) = definition.pointer_mut(place) {
+                *target = wrong[random.usize(..wrong.len())].clone();
+            }
+        }
+        if let Err(error) = parse(definition.to_string(), "wrong") {
+            assert!(!error.items.is_empty(), "{definition}");
+            for item in error.items {
+                assert!(definition.pointer(&item.pointer).is_some(), "{item:?} {definition}");
+                assert!(item.line == 1 && item.offset + 1 == item.column, "{item:?}");
+            }
+        }
+    }
+}

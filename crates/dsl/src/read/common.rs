@@ -94,6 +94,7 @@ impl Reader {
         };
         match outcome {
             Ok(duration) => Some(Duration::Literal(duration)),
+            Err(DurationError::Syntax) if self.loose => at.as_str().map(|text| Duration::Expression(text.to_owned())),
             Err(error) => {
                 let hint = match error {
                     DurationError::Syntax => "write PT30S, { seconds: 30 }, or an expression in ${ }",
@@ -193,7 +194,7 @@ impl Reader {
     /// Reads an absolute URI, a URI template or an expression in `${ }`.
     pub(super) fn uri(&mut self, at: &At<'_>) -> Option<Uri> {
         let text = self.text(at)?;
-        if expression_in(&text).is_some() {
+        if expression_in(&text).is_some() || (self.loose && !is_absolute_uri(&text)) {
             return Some(Uri::Expression(Expression::new(&text, at.pointer.clone())));
         }
         if !is_absolute_uri(&text) {

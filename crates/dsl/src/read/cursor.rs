@@ -154,6 +154,7 @@ impl Reader {
             (Kind::Number(_) | Kind::Bool(_), "a string") => {
                 Some(format!("put it in quotation marks: \"{}\"", at.value()))
             }
+            (Kind::Null, "an object") => Some("write {} for an empty object".to_owned()),
             (Kind::String(text), "an integer" | "true or false") if is_literal(text) => {
                 Some(format!("remove the quotation marks: {text}"))
             }

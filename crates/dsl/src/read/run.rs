@@ -171,7 +171,7 @@ impl Reader {
         let name = self.required(at, "name", what, Self::name_or_expression);
         let version = self.optional(at, "version", |reader, at| {
             let version = reader.text(at)?;
-            if version == "latest" || is_semver(&version) || expression_in(&version).is_some() {
+            if version == "latest" || is_semver(&version) || expression_in(&version).is_some() || reader.loose {
                 return Some(version);
             }
             let hint = "write latest or a version such as 1.0.0".to_owned();
@@ -190,7 +190,7 @@ impl Reader {
 
     fn name_or_expression(&mut self, at: &At<'_>) -> Option<String> {
         let name = self.text(at)?;
-        if is_name(&name) || expression_in(&name).is_some() {
+        if is_name(&name) || expression_in(&name).is_some() || self.loose {
             return Some(name);
         }
         let hint = "use at most 63 letters, digits and inner hyphens".to_owned();
