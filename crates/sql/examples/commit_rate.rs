@@ -189,8 +189,8 @@ async fn turns(backend: &Arc<dyn Backend>, executions: &[ExecutionId], duration:
     let start = Instant::now();
     let count = Arc::new(AtomicU64::new(0));
     let mut callers = Vec::with_capacity(executions.len());
-    for id in executions.iter().cloned() {
-        let (backend, count) = (Arc::clone(backend), Arc::clone(&count));
+    for id in executions {
+        let (backend, count, id) = (Arc::clone(backend), Arc::clone(&count), id.clone());
         callers.push(tokio::spawn(async move {
             let key = aquifer_core::Key::new(Execution::KIND, [Value::from("tn_bench"), Value::from(&id)]);
             let record = backend.get_one(key).await?.ok_or("the execution is gone")?;

@@ -191,25 +191,32 @@ impl Statements {
         for column in full_order.iter().take(prefix.len()) {
             conditions.and().column(self.kind, *column).push(" = ").parameter();
         }
-        if let Some(index) = index {
-            for column in nullable(self.kind, index.columns.get(prefix.len()..).unwrap_or_default()) {
+        let rest = order.get(prefix.len()..).unwrap_or_default();
+        let mut past = None;
+        if let Some(after) = &after {
+            let after = after.get(prefix.len()..order.len())?;
+            // What lies past the cursor lies within the bound behind it, or the other way round: the index takes one of them.
+            let bound = if descending { &mut upper } else { &mut lower };
+            if within(after.first()?, bound, descending) {
+                *bound = Bound::Unbounded;
+                past = Some(after);
+            }
+        }
+        let ranged = full_order.get(prefix.len()).copied();
+        let is_bounded = !matches!((&lower, &upper), (Bound::Unbounded, Bound::Unbounded));
+        let held = index.and_then(|index| index.columns.get(prefix.len()..)).unwrap_or_default();
+        for column in nullable(self.kind, held) {
+            // Says that the partial index holds what is looked for. A bound says so too, and must be what the index is entered by.
+            if !(is_bounded && ranged == Some(column)) {
                 conditions.and().column(self.kind, column).push(" IS NOT NULL");
             }
         }
-        let rest = order.get(prefix.len()..).unwrap_or_default();
-        if let Some(after) = after {
-            let after = after.get(prefix.len()..order.len())?;
-            let first = after.first()?;
-            // What lies past the cursor lies within the bound behind it, or the other way round: the index takes one of them.
-            let bound = if descending { &mut upper } else { &mut lower };
-            if within(first, bound, descending) {
-                *bound = Bound::Unbounded;
-                conditions.past(rest, after, descending, self.dialect.row_values);
-            }
+        if let Some(after) = past {
+            conditions.past(rest, after, descending, self.dialect.row_values);
         }
-        if let Some(column) = full_order.get(prefix.len()) {
-            conditions.bound(*column, lower, " >= ", " > ");
-            conditions.bound(*column, upper, " <= ", " < ");
+        if let Some(column) = ranged {
+            conditions.bound(column, lower, " >= ", " > ");
+            conditions.bound(column, upper, " <= ", " < ");
         }
         let Conditions { mut sql, mut values, .. } = conditions;
         if !rest.is_empty() {

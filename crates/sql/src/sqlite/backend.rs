@@ -26,7 +26,7 @@ pub struct SqliteBackend {
     schema: &'static Schema,
     capabilities: Capabilities,
     database: Arc<Database>,
-    writer: Arc<Workers<Session>>,
+    pub(super) writer: Arc<Workers<Session>>,
     /// The writer itself for a database in memory, which has one connection.
     readers: Arc<Workers<Session>>,
     checkpointer: Option<Checkpointer>,
@@ -98,14 +98,7 @@ impl SqliteBackend {
     /// # Errors
     /// `Unavailable` if it cannot be read.
     pub async fn quick_check(&self) -> Result<Vec<String>> {
-        self.read("quick_check", |session| {
-            let query = crate::writer::Query { text: "PRAGMA quick_check".to_owned(), values: Vec::new() };
-            let mut found =
-                session.rows(&query, |row| row.get::<_, String>(0).map_err(|error| session.failed(error)))?;
-            found.retain(|line| line != "ok");
-            Ok(found)
-        })
-        .await
+        self.read("quick_check", Session::quick_check).await
     }
 
     async fn read<T: Send + 'static>(

@@ -4,6 +4,8 @@ use std::fs;
 
 use aquifer_core::{Key, Page, Record, Result, Scan, Schema, Stats, Trace};
 
+use rusqlite::ErrorCode;
+
 use super::session::Session;
 use super::values;
 
@@ -63,6 +65,26 @@ impl Session {
             ("wal_bytes", log.to_string()),
         ];
         Ok(Stats { records, bytes: Some(bytes), facts })
+    }
+
+    /// What SQLite's own check finds wrong with the file.
+    pub(super) fn quick_check(&self) -> Result<Vec<String>> {
+        let mut statement = self.prepare("PRAGMA quick_check")?;
+        let mut rows = statement.raw_query();
+        let mut found = Vec::new();
+        loop {
+            match rows.next().and_then(|row| row.map(|row| row.get(0)).transpose()) {
+                Ok(None) => return Ok(found),
+                Ok(Some(line)) if line == "ok" => {}
+                Ok(Some(line)) => found.push(line),
+                // The check itself stumbles over some kinds of damage.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                    found.push(error.to_string());
+                    return Ok(found);
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
     }
 
     /// The one number that a statement gives.

@@ -1,3 +1,6 @@
+mod files;
+mod plans;
+
 use aquifer_core::kinds::{Tenant, TenantColumn};
 use aquifer_core::{
     Backend, BackendExt, Condition, Entity, Operation, SCHEMA, Scan, TenantId, Timestamp, Transaction, Value,
