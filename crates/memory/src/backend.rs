@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Record, Result, Scan, Schema,
-    Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Record, Result, Retry, Scan,
+    Schema, Stats, Transaction, Watch, check,
 };
 use async_trait::async_trait;
 
@@ -152,7 +152,9 @@ impl MemoryBackend {
 
     fn open(&self, operation: &'static str) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(named(Error::unavailable("the backend is closed"), operation));
+            // It will not open again by itself.
+            let closed = Error::unavailable("the backend is closed").with_retry(Retry::Permanent);
+            return Err(named(closed, operation));
         }
         Ok(())
     }

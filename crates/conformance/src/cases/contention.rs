@@ -104,17 +104,19 @@ pub(crate) async fn concurrent_increments_lose_none(database: &dyn Database) {
     const EACH: i64 = 10;
     let handles = two_handles(database).await;
     let counter = group("t", "a").to_record().key();
-    together(&handles, |backend, _| {
+    together(&handles, |backend, task| {
         let counter = counter.clone();
         async move {
-            for _ in 0..EACH {
+            for round in 0..EACH {
+                // Written with each increment and by nobody else, so that a lost reply is found out whatever the others do.
+                let witness = thing(task as i64 * EACH + round);
                 loop {
                     let record = get(&*backend, counter.clone()).await.expect("the counter");
                     let next = Value::from(integer(&record.values[COUNT]) + 1);
                     let update = set_at(counter.clone(), record.revision, vec![(COUNT, next)]);
-                    match commit(&*backend, vec![update]).await {
+                    match commit(&*backend, vec![update, Operation::Insert(witness.to_record())]).await {
                         Ok(revisions) => {
-                            assert_eq!(revisions, [record.revision + 1]);
+                            assert_eq!(revisions, [record.revision + 1, 1]);
                             break;
                         }
                         Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}"),

@@ -61,7 +61,9 @@ fn gist<T>(answer: Result<T>) -> Result<T, ErrorKind> {
 }
 
 async fn commit(backend: &dyn Backend, reference: &MemoryBackend, random: &mut Random, context: &str) {
-    let transactions: Vec<Transaction> = (0..random.0.usize(1..5)).map(|_| random.transaction()).collect();
+    let count = *random.pick(&[1, 1, 2, 4]);
+    // Transactions of one call promise nothing about unique values that pass between different records.
+    let transactions: Vec<Transaction> = (0..count).map(|_| random.transaction(count == 1)).collect();
     for retried in [false, true] {
         let transactions: Vec<Transaction> = if retried {
             // Sometimes the reply of a call of one transaction is lost.
@@ -148,7 +150,7 @@ impl Random {
         Thing { tenant: tenant.to_owned(), group_id: id.to_owned(), ..thing(number) }.to_record().key()
     }
 
-    fn transaction(&mut self) -> Transaction {
+    fn transaction(&mut self, uniques: bool) -> Transaction {
         let (tenant, id) = self.partition();
         let count = *self.pick(&[1, 1, 1, 2, 3, 5]);
         let mut operations: Vec<Operation> = Vec::new();
@@ -158,16 +160,16 @@ impl Random {
             if operations.iter().any(|operation| operation.key() == key) && self.0.u32(0..20) > 0 {
                 continue;
             }
-            operations.push(self.operation(key));
+            operations.push(self.operation(key, uniques));
         }
         Transaction::new(operations)
     }
 
-    fn operation(&mut self, key: Key) -> Operation {
+    fn operation(&mut self, key: Key, uniques: bool) -> Operation {
         // Groups are referred to, so they stay.
         let is_group = key.kind != Thing::KIND;
         match self.0.u32(0..10) {
-            0..4 if !is_group => Operation::Insert(self.record(&key)),
+            0..4 if !is_group => Operation::Insert(self.record(&key, uniques)),
             4 if !is_group => Operation::Delete { condition: self.condition(), key },
             5 => {
                 let condition = if self.0.bool() { Condition::Absent } else { self.condition() };
@@ -180,7 +182,7 @@ impl Random {
             _ => {
                 let mut set: Vec<(usize, Value)> = Vec::new();
                 for _ in 0..self.0.usize(0..4) {
-                    let (column, value) = self.assignment();
+                    let (column, value) = self.assignment(uniques);
                     if set.iter().all(|(other, _)| *other != column) {
                         set.push((column, value));
                     }
@@ -194,19 +196,19 @@ impl Random {
         if self.0.u32(0..3) > 0 { Condition::Exists } else { Condition::Revision(self.0.u64(1..4)) }
     }
 
-    fn record(&mut self, key: &Key) -> Record {
+    fn record(&mut self, key: &Key, uniques: bool) -> Record {
         let mut record = Record::new(Thing::KIND, vec![Value::Null; Thing::KIND.columns.len()]);
         for (column, value) in Thing::KIND.key.iter().zip(&key.values) {
             record.values[*column] = value.clone();
         }
         for _ in 0..self.0.usize(0..8) {
-            let (column, value) = self.assignment();
+            let (column, value) = self.assignment(uniques);
             record.values[column] = value;
         }
         record
     }
 
-    fn assignment(&mut self) -> (usize, Value) {
+    fn assignment(&mut self, uniques: bool) -> (usize, Value) {
         let column = *self.pick(&[
             ThingColumn::name,
             ThingColumn::rank,
@@ -221,7 +223,8 @@ impl Random {
             ThingColumn::extra,
             ThingColumn::data,
         ]) as usize;
-        if self.0.u32(0..5) == 0 {
+        let is_unique = Thing::KIND.uniques.iter().any(|unique| unique.columns.contains(&column));
+        if self.0.u32(0..5) == 0 || (is_unique && !uniques) {
             return (column, Value::Null);
         }
         (column, self.value(column))

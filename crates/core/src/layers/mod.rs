@@ -1,5 +1,13 @@
 //! Backends around backends: each adds one thing and passes everything else on.
 
+mod fault;
 mod group_commit;
+mod observe;
+mod pass_on;
+mod retry;
+mod waves;
 
+pub use fault::{Fault, Faults};
 pub use group_commit::GroupCommit;
+pub use observe::Observe;
+pub use retry::{Retries, RetryOptions};
