@@ -1,0 +1,126 @@
+//! Looking at a database without changing it.
+
+use aquifer_core::kinds::Tenant;
+use aquifer_core::{Backend, BackendExt, Entity, Error, ErrorKind, Key, Result, Stats};
+
+use crate::database::{Access, Database};
+use crate::open::close;
+
+/// What [`check`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// The backend's name.
+    pub backend: &'static str,
+    /// Whether the tables fit this program.
+    pub schema: SchemaState,
+    /// What is damaged, in the database's own words; empty if all is well, or if the database has no such check.
+    pub damage: Vec<String>,
+    /// What is stored; `None` where the schema does not fit.
+    pub stats: Option<Stats>,
+}
+
+/// Whether a database's schema is this program's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// It is.
+    Current,
+    /// It is empty or older: `migrate` brings it up.
+    Pending,
+}
+
+/// Looks at the database that `url` names: whether it answers, whether its schema is this program's, whether it is damaged, and what is
+/// stored. Changes nothing, and creates nothing.
+///
+/// # Errors
+/// `NotFound` if there is none; `Invalid` if it is not Aquifer's, or newer; otherwise what the backend says.
+pub async fn check(url: &str) -> Result<Health> {
+    let database = Database::open(url, Access { create: false, read_only: true }).await?;
+    let damage = match &database {
+        Database::Sqlite(backend) => backend.quick_check().await,
+        Database::Json(_) | Database::Memory(_) => Ok(Vec::new()),
+    };
+    let backend = database.into_backend();
+    let health = match damage {
+        Ok(damage) => look(&*backend, damage).await,
+        Err(error) => Err(error),
+    };
+    close(&*backend).await;
+    health
+}
+
+async fn look(backend: &dyn Backend, damage: Vec<String>) -> Result<Health> {
+    backend.ping().await?;
+    let schema = schema_state(backend).await?;
+    let stats = match schema {
+        SchemaState::Current => Some(backend.stats().await?),
+        SchemaState::Pending => None,
+    };
+    Ok(Health { backend: backend.name(), schema, damage, stats })
+}
+
+/// Finds out whether the schema fits by reading: a backend answers `Invalid` where it has to be migrated first.
+async fn schema_state(backend: &dyn Backend) -> Result<SchemaState> {
+    match backend.get_one(Key::new(Tenant::KIND, ["tn_default"])).await {
+        Err(error) if error.kind() == ErrorKind::Invalid => Ok(SchemaState::Pending),
+        Err(error) => Err(error),
+        // Opened read-only, so that nothing can come of it but a look at the version.
+        Ok(_) if backend.name() == "sqlite" => match backend.migrate().await {
+            Ok(_) => Ok(SchemaState::Current),
+            Err(error) if error.kind() == ErrorKind::Unauthorized => Err(newer(backend.name())),
+            Err(error) => Err(error),
+        },
+        Ok(_) => Ok(SchemaState::Current),
+    }
+}
+
+fn newer(backend: &'static str) -> Error {
+    Error::invalid(
+        "the database has another schema version than this program: run the version that wrote it, or a newer one",
+    )
+    .with_backend(backend)
+    .with_operation("check")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OpenOptions, open};
+
+    #[tokio::test]
+    async fn a_database_is_looked_at_without_being_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        for (scheme, backend) in [("sqlite", "sqlite"), ("json", "json")] {
+            let path = directory.path().join(scheme);
+            let url = format!("{scheme}:{}", path.display());
+            assert_eq!(check(&url).await.unwrap_err().kind(), ErrorKind::NotFound);
+            let store = open(&url, &OpenOptions::default()).await.unwrap();
+            store.backend().close().await.unwrap();
+            let before = std::fs::read(&path).unwrap();
+            let health = check(&url).await.unwrap();
+            assert_eq!((health.backend, health.schema), (backend, SchemaState::Current));
+            assert!(health.damage.is_empty() && health.stats.is_some());
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_a_database_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        std::fs::write(&path, "not a database, but long enough to be looked at as if it were one".repeat(100)).unwrap();
+        let error = check(&format!("sqlite:{}", path.display())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        let error = check(&format!("sqlite:{}", directory.path().display())).await.unwrap_err();
+        assert!(error.to_string().contains("is a directory"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_empty_database_waits_for_its_migration() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        std::fs::write(&path, "").unwrap();
+        let health = check(&format!("sqlite:{}", path.display())).await.unwrap();
+        assert_eq!((health.schema, health.stats), (SchemaState::Pending, None));
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+    }
+}

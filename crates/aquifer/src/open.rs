@@ -1,0 +1,104 @@
+//! From a URL to a store.
+
+use std::sync::Arc;
+
+use aquifer_core::layers::GroupCommit;
+use aquifer_core::{Backend, Result, Store, SystemClock};
+
+use crate::database::{Access, Database};
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Whether a database that does not exist is created; true by default.
+    pub create: bool,
+    /// Whether the database is brought to this program's schema; true by default. Without it, a database that lacks something
+    /// refuses what needs it.
+    pub migrate: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { create: true, migrate: true }
+    }
+}
+
+/// Opens the database that `url` names, with everything that wraps a backend: metrics and traces, retries of transient faults, group
+/// commit, and chunks for records that are too large for the database.
+///
+/// The URL is `memory:`, `json:PATH` or a path that ends in `.json`, `sqlite:PATH`, `sqlite+aiosqlite:///PATH` or
+/// `file:PATH`; see [`crate::Scheme`].
+///
+/// # Errors
+/// `Invalid` if the URL names no database that this build can open, or what is there is not Aquifer's or newer; `NotFound` if there
+/// is none and none is to be created; otherwise what the backend says. No error shows a secret of the URL.
+pub async fn open(url: &str, options: &OpenOptions) -> Result<Store> {
+    let access = Access { create: options.create, read_only: false };
+    let backend = Database::open(url, access).await?.into_backend();
+    if options.migrate
+        && let Err(error) = backend.migrate().await
+    {
+        close(&*backend).await;
+        return Err(error);
+    }
+    Ok(Store::new(layered(backend), Arc::new(SystemClock)))
+}
+
+/// Wraps a backend in the layers.
+fn layered(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
+    Arc::new(GroupCommit::new(backend))
+}
+
+/// Closes a backend that failed already: a second failure adds nothing.
+pub(crate) async fn close(backend: &dyn Backend) {
+    let _ = backend.close().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(url: &str, options: OpenOptions) -> String {
+        open(url, &options).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn every_scheme_opens_and_is_migrated() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        for (url, name) in [
+            ("memory:".to_owned(), "memory"),
+            (format!("json:{}", path("a.json")), "json"),
+            (path("b.json"), "json"),
+            (format!("sqlite:{}", path("a.db")), "sqlite"),
+            (format!("sqlite+aiosqlite:///{}", path("b.db")), "sqlite"),
+            (format!("file:{}", path("c.db")), "sqlite"),
+            ("sqlite::memory:".to_owned(), "sqlite"),
+        ] {
+            let store = open(&url, &OpenOptions::default()).await.unwrap();
+            assert_eq!(store.backend().name(), name, "{url}");
+            assert!(store.backend().stats().await.unwrap().records.iter().all(|(_, count)| *count == 0));
+            store.backend().close().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_created_unless_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        for scheme in ["sqlite", "json"] {
+            let path = directory.path().join(scheme);
+            let url = format!("{scheme}:{}", path.display());
+            let message = refused(&url, OpenOptions { create: false, migrate: true }).await;
+            assert!(message.starts_with(&format!("there is no database at {}", path.display())), "{message}");
+            assert!(!path.exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_show_no_secret() {
+        let message = refused("libsql://db.example?authToken=s3cret", OpenOptions::default()).await;
+        assert!(message.starts_with("libSQL is not in this build") && !message.contains("s3cret"), "{message}");
+        let message = refused("memory:s3cret", OpenOptions::default()).await;
+        assert!(message.contains("write memory:"), "{message}");
+    }
+}
