@@ -1,6 +1,6 @@
 //! The statements that create and extend tables.
 
-use aquifer_core::{Column, ColumnType, Index, Kind};
+use aquifer_core::{Column, ColumnType, Index, Kind, Schema};
 
 use crate::dialect::Dialect;
 use crate::writer::Sql;
@@ -10,12 +10,12 @@ pub(crate) const REVISION: &str = "revision";
 /// The column that names the transaction that last wrote a record.
 pub(crate) const TRANSACTION_ID: &str = "transaction_id";
 
-/// The statements that bring the tables of `kinds` from schema version `from` to their declaration; from 0 all of it.
-pub fn migration(dialect: &'static Dialect, kinds: &[&'static Kind], from: u32) -> Vec<String> {
+/// The statements that bring the tables of `schema` from version `from` to what it declares; from 0 all of it.
+pub fn migration(dialect: &'static Dialect, schema: &Schema, from: u32) -> Vec<String> {
     let mut statements = Vec::new();
-    for kind in kinds {
+    for kind in schema.kinds {
         if kind.since > from {
-            statements.push(create_table(dialect, kind));
+            statements.push(create_table(dialect, schema, kind));
         } else {
             let added = kind.columns.iter().enumerate().filter(|(_, column)| column.since > from);
             statements.extend(added.map(|(position, column)| add_column(dialect, kind, position, column)));
@@ -36,7 +36,7 @@ pub fn index_name(kind: &Kind, index: &Index) -> String {
     format!("{}_{}", kind.name, index.name)
 }
 
-fn create_table(dialect: &'static Dialect, kind: &Kind) -> String {
+fn create_table(dialect: &'static Dialect, schema: &Schema, kind: &Kind) -> String {
     let mut sql = Sql::new(dialect, "CREATE TABLE ");
     sql.name(kind.name).push(" (").push(&comment(kind.doc));
     for (position, column) in kind.columns.iter().enumerate() {
@@ -51,7 +51,10 @@ fn create_table(dialect: &'static Dialect, kind: &Kind) -> String {
     sql.push(&comment("The transaction that last wrote it."));
     sql.push("\n  PRIMARY KEY (").columns(kind, kind.key).push(")");
     for reference in kind.references {
-        sql.push(",\n  FOREIGN KEY (").columns(kind, reference.columns).push(") REFERENCES ").name(reference.target);
+        if let Some(target) = schema.kind(reference.target) {
+            sql.push(",\n  FOREIGN KEY (").columns(kind, reference.columns).push(") REFERENCES ").name(target.name);
+            sql.push(" (").columns(target, target.key).push(")");
+        }
     }
     sql.push("\n)").push(dialect.table_options);
     sql.finish()

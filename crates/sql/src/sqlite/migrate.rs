@@ -30,7 +30,7 @@ impl Session {
             }
             if from < to {
                 self.execute(&format!("PRAGMA application_id = {APPLICATION_ID}; {CREATE_META}"))?;
-                for statement in migration(&SQLITE, schema.kinds, from) {
+                for statement in migration(&SQLITE, schema, from) {
                     self.execute(&statement)?;
                 }
                 let set = "INSERT OR REPLACE INTO \"aquifer_meta\" VALUES ('schema_version', ?)";

@@ -95,6 +95,9 @@ impl SqliteOptions {
         if path.is_empty() {
             return Err(Error::invalid(format!("{url:?} names no file: write sqlite:PATH, or sqlite::memory:")));
         }
+        if path.contains('\0') {
+            return Err(Error::invalid(format!("the path in {url:?} contains U+0000")));
+        }
         let mut options = Self::new(path.into_owned());
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));

@@ -1,4 +1,5 @@
 mod files;
+mod options;
 mod plans;
 
 use aquifer_core::kinds::{Tenant, TenantColumn};
