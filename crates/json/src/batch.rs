@@ -13,7 +13,7 @@ use crate::text::{self, Cell, Columns};
 
 /// How one record changed.
 pub(crate) enum Change<'a> {
-    /// It is new.
+    /// It is new, or another one than before.
     Put(&'a Entry),
     /// It was changed: only what differs from before is written, because records hold large values that rarely change.
     Set(&'a Record, &'a Entry),
@@ -27,6 +27,8 @@ impl<'a> Change<'a> {
         match (before, after) {
             (None, None) => None,
             (None, Some(after)) => Some(Self::Put(after)),
+            // It was removed and came again within the batch.
+            (Some(before), Some(after)) if after.record.revision <= before.revision => Some(Self::Put(after)),
             (Some(before), Some(after)) => Some(Self::Set(before, after)),
             (Some(_), None) => Some(Self::Delete(key)),
         }

@@ -1,4 +1,5 @@
 //! Processes that are killed, and processes that come second.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -262,3 +262,20 @@ async fn only_what_changed_is_journaled() {
     drop(backend);
     assert_eq!(dump(&place.open().unwrap()), expected);
 }
+
+#[tokio::test]
+async fn a_record_that_is_replaced_within_a_batch_is_another() {
+    let place = Place::new();
+    let backend = place.open().unwrap();
+    backend.migrate().await.unwrap();
+    insert(&backend, "a").await.unwrap();
+    let key = super::work::tenant_key("a");
+    let delete = Operation::Delete { key, condition: aquifer_core::Condition::Exists };
+    let again = Operation::Insert(tenant("a", "another"));
+    for answer in backend.commit(vec![Transaction::new(vec![delete]), Transaction::new(vec![again])]).await {
+        answer.unwrap();
+    }
+    let expected = dump(&backend);
+    drop(backend);
+    assert_eq!(dump(&place.open().unwrap()), expected);
+}
