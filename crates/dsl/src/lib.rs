@@ -1,7 +1,4 @@
-//! The Serverless Workflow DSL: typed model, parser and validator
-//!
-//! [`parse`] takes the YAML or JSON source of a definition and returns a [`Workflow`] in which every
-//! reference is resolved, or [`Diagnostics`] that say what is wrong and where.
+#![doc = include_str!("../README.md")]
 
 mod definition;
 mod diagnostic;

