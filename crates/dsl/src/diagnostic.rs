@@ -48,9 +48,28 @@ impl Diagnostic {
         location: Location,
     ) -> Self {
         let Location { line, column, offset, length } = location;
-        let (message, pointer) = (message.into(), pointer.into());
+        let (message, hint, pointer) = (printable(&message.into()), hint.as_deref().map(printable), pointer.into());
         Self { code, message, hint, pointer, line, column, offset, length }
     }
+}
+
+/// Makes a message safe to print and to log, as it may quote the source: control characters are
+/// escaped, so that it stays on its line, and its length is limited.
+fn printable(text: &str) -> String {
+    const LONGEST: usize = 500;
+    let mut printable = String::with_capacity(text.len().min(LONGEST));
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            printable.push('…');
+            break;
+        }
+        if character.is_control() {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
 }
 
 /// Everything that is wrong with a definition; there is at least one item.

@@ -188,3 +188,11 @@ fn many_mistakes_are_cut_off() {
     let keys: String = (0..5000).map(|n| format!("k{n}: 1\n")).collect();
     assert_eq!(report(keys).matches("unknown property").count(), 100);
 }
+
+#[test]
+fn quoted_text_stays_on_its_line_and_short() {
+    let source = format!("{HEAD}do: []\n\"a\\n\\e[31m\": 1\n");
+    assert!(report(&source).starts_with("f:3:1: unknown property `a\\n\\u{1b}[31m` in the definition\n"));
+    let source = format!("{HEAD}do: []\n? \"{}\"\n: 1\n", "x".repeat(1_000_000));
+    assert!(report(&source).len() < 2000);
+}
