@@ -110,6 +110,9 @@ pub fn take<T: Field>(kind: &'static Kind, column: &'static str, value: Option<V
 /// Declares a kind: its columns with types, key, partition, unique constraints, indexes, references and expiry, and
 /// with them the Rust struct of its records and an enum that names its columns.
 ///
+/// Flags in brackets after a column's type: `detail` for values that may be large, which listings leave out; `secret` for
+/// values that debug output never shows; `since = 2` for the schema version that brought the column.
+///
 /// ```
 /// aquifer_core::kind! {
 ///     /// A note that somebody wrote.
@@ -146,9 +149,23 @@ macro_rules! kind {
         $(expiry $expiry:ident;)?
     ) => {
         $(#[doc = $doc])*
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Clone, PartialEq)]
         pub struct $name {
             $($(#[doc = $field_doc])* pub $field: $type,)*
+        }
+
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                let mut debug = f.debug_struct(stringify!($name));
+                $(
+                    if $crate::kind!(@secret $($($flag)*)?) {
+                        debug.field(stringify!($field), &format_args!("<secret>"));
+                    } else {
+                        debug.field(stringify!($field), &self.$field);
+                    }
+                )*
+                debug.finish()
+            }
         }
 
         #[doc = concat!("The columns of `", $table, "`, by position.")]
@@ -168,6 +185,7 @@ macro_rules! kind {
                     column_type: <$type as $crate::Field>::TYPE,
                     nullable: <$type as $crate::Field>::NULLABLE,
                     detail: $crate::kind!(@detail $($($flag)*)?),
+                    secret: $crate::kind!(@secret $($($flag)*)?),
                     since: $crate::kind!(@since $($($flag $(= $flag_value)?)*)?),
                 }),*],
                 key: &[$($column::$key as usize),*],
@@ -205,6 +223,9 @@ macro_rules! kind {
     (@detail) => { false };
     (@detail detail $($rest:tt)*) => { true };
     (@detail $other:ident $($rest:tt)*) => { $crate::kind!(@detail $($rest)*) };
+    (@secret) => { false };
+    (@secret secret $($rest:tt)*) => { true };
+    (@secret $other:ident $($rest:tt)*) => { $crate::kind!(@secret $($rest)*) };
     (@since) => { 1 };
     (@since since = $version:literal $($rest:tt)*) => { $version };
     (@since $other:ident $($rest:tt)*) => { $crate::kind!(@since $($rest)*) };

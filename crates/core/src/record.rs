@@ -43,7 +43,12 @@ impl fmt::Debug for Record {
         let mut debug = f.debug_struct(self.kind.name);
         debug.field("revision", &self.revision);
         for (column, value) in self.kind.columns.iter().zip(&self.values) {
-            if !value.is_null() {
+            if value.is_null() {
+                continue;
+            }
+            if column.secret {
+                debug.field(column.name, &format_args!("<secret>"));
+            } else {
                 debug.field(column.name, value);
             }
         }

@@ -65,6 +65,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether a listing leaves it out (reads null) unless it asks for details: for values that may be large.
     pub detail: bool,
+    /// Whether its values never appear in logs and debug output, such as hashes of passwords.
+    pub secret: bool,
     /// The schema version that brought this column; later ones are nullable.
     pub since: u32,
 }

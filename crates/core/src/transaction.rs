@@ -1,5 +1,6 @@
 //! What a commit writes, with its conditions as data.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::record::{Key, Record};
@@ -17,7 +18,7 @@ pub enum Condition {
 }
 
 /// One operation of a transaction.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Operation {
     /// Stores a new record at revision 1. `AlreadyExists` if its key, or its value of a unique constraint, is taken.
     Insert(Record),
@@ -62,6 +63,32 @@ impl Operation {
             Self::Insert(record) => record.size(),
             Self::Update { set, .. } => set.iter().map(|(_, value)| value.size()).sum(),
             Self::Delete { .. } | Self::Check { .. } => 0,
+        }
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Insert(record) => f.debug_tuple("Insert").field(record).finish(),
+            Self::Update { key, condition, set } => {
+                let mut debug = f.debug_struct("Update");
+                debug.field("key", key).field("condition", condition);
+                for (position, value) in set {
+                    match key.kind.columns.get(*position) {
+                        Some(column) if column.secret => debug.field(column.name, &format_args!("<secret>")),
+                        Some(column) => debug.field(column.name, value),
+                        None => debug.field("?", &position),
+                    };
+                }
+                debug.finish()
+            }
+            Self::Delete { key, condition } => {
+                f.debug_struct("Delete").field("key", key).field("condition", condition).finish()
+            }
+            Self::Check { key, condition } => {
+                f.debug_struct("Check").field("key", key).field("condition", condition).finish()
+            }
         }
     }
 }

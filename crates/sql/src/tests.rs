@@ -132,7 +132,7 @@ fn later_versions_add_what_they_bring() {
     };
     const fn column(name: &'static str) -> aquifer_core::Column {
         let column_type = aquifer_core::ColumnType::Text;
-        aquifer_core::Column { name, doc: "", column_type, nullable: true, detail: false, since: 1 }
+        aquifer_core::Column { name, doc: "", column_type, nullable: true, detail: false, secret: false, since: 1 }
     }
     static NOTES: Schema = Schema { version: 3, kinds: &[&KIND] };
     let from = |version| migration(&SQLITE, &NOTES, version);

@@ -12,7 +12,7 @@ crate::kind! {
         /// Its name, as workflows use it.
         name: String,
         /// The nonce and the sealed value.
-        ciphertext: Vec<u8>,
+        ciphertext: Vec<u8> [secret],
         /// Which encryption key sealed it.
         key_id: String,
         /// When it was created.
@@ -34,7 +34,7 @@ crate::kind! {
         /// The names of its fields, as a JSON array.
         fields: Json,
         /// The nonce and the sealed JSON object.
-        ciphertext: Vec<u8>,
+        ciphertext: Vec<u8> [secret],
         /// Which encryption key sealed it.
         key_id: String,
         /// When it was created.

@@ -47,7 +47,7 @@ crate::kind! {
         /// The user's address.
         email: Option<String>,
         /// The hash of the password, in PHC string format.
-        password_hash: Option<String>,
+        password_hash: Option<String> [secret],
         /// What the user may do.
         role: Role,
         /// Whether signing in is refused.
@@ -75,7 +75,7 @@ crate::kind! {
         /// Its name for people.
         name: String,
         /// The SHA-256 of the token, in hexadecimal.
-        token_hash: String,
+        token_hash: String [secret],
         /// What it may do, as a JSON array of scopes; null for all that the user may.
         scopes: Option<Json>,
         /// When it was created.
