@@ -109,9 +109,9 @@ impl JsonBackend {
         self.opened("dump").unwrap().memory.dump()
     }
 
-    /// Waits for what goes on after an answer.
-    pub(crate) async fn settled(&self) {
-        drop(self.opened("settle").unwrap().database.writer.lock().await);
+    /// Waits for what is being written, and holds up what comes next.
+    pub(crate) async fn writing(&self) -> tokio::sync::OwnedMutexGuard<crate::writer::Writer> {
+        Arc::clone(&self.opened("write").unwrap().database.writer).lock_owned().await
     }
 }
 

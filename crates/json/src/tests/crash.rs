@@ -8,7 +8,7 @@ use super::sim::{Fails, SimDisk};
 use super::work::{Place, dump, found_on, insert, states, steps, take};
 
 /// How many outcomes of each crash are looked at.
-const OUTCOMES: u64 = 6;
+const OUTCOMES: u64 = 8;
 
 /// Runs the workload until the power goes at operation `at`. Returns how many steps were acknowledged; `None` before the
 /// migration was, and whether it came to its end.

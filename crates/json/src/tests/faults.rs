@@ -95,7 +95,7 @@ async fn a_failed_compaction_leaves_everything_at_work() {
     for number in 0..60 {
         disk.fail(Some(Fails { first: 2, count: usize::MAX, kind: io::ErrorKind::StorageFull }));
         insert(&backend, &format!("t{number}")).await.unwrap();
-        backend.settled().await;
+        drop(backend.writing().await);
     }
     assert_eq!(generation(&disk), 1);
     assert!(disk.content("data.json.new").is_none());
@@ -103,7 +103,7 @@ async fn a_failed_compaction_leaves_everything_at_work() {
     for number in 60..120 {
         insert(&backend, &format!("t{number}")).await.unwrap();
     }
-    backend.settled().await;
+    drop(backend.writing().await);
     assert!(generation(&disk) > 1);
     assert_eq!(found_on(&disk), dump(&backend));
 }

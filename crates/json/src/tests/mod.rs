@@ -1,5 +1,6 @@
 //! Tests of the whole backend.
 
+mod concurrency;
 mod crash;
 mod faults;
 mod files;

@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use crate::disk::{Disk, DiskFile};
 
 /// Files by name; clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SimDisk(Arc<Mutex<State>>);
+pub(crate) struct SimDisk {
+    state: Arc<Mutex<State>>,
+    /// Whether whoever syncs a file is held up.
+    gate: Arc<(Mutex<bool>, Condvar)>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     files: Vec<File>,
     names: BTreeMap<OsString, usize>,
-    /// What the names will be after a crash, and the changes that may or may not have been written since.
+    /// What the names are after a crash, but for the changes since, each of which may or may not have been written.
     durable_names: BTreeMap<OsString, usize>,
-    pending_names: Vec<BTreeMap<OsString, usize>>,
+    pending: Vec<Vec<(OsString, Option<usize>)>>,
     operations: usize,
     fails: Option<Fails>,
 }
@@ -44,6 +48,12 @@ impl SimDisk {
         disk
     }
 
+    /// Holds up everybody who syncs a file, or lets them go.
+    pub(crate) fn hold(&self, held: bool) {
+        *self.gate.0.lock().unwrap() = held;
+        self.gate.1.notify_all();
+    }
+
     /// Counts from the operations so far.
     pub(crate) fn fail(&self, fails: Option<Fails>) {
         let mut state = self.state();
@@ -58,8 +68,12 @@ impl SimDisk {
     /// What the disk holds after a loss of power now: what was synced, and some of what was not.
     pub(crate) fn crashed(&self, random: &mut fastrand::Rng) -> Self {
         let state = self.state();
-        let mut choices: Vec<_> = std::iter::once(&state.durable_names).chain(&state.pending_names).collect();
-        let names = choices.swap_remove(random.usize(..choices.len())).clone();
+        let mut names = state.durable_names.clone();
+        for change in &state.pending {
+            if random.bool() {
+                apply(&mut names, change);
+            }
+        }
         let files = state
             .files
             .iter()
@@ -68,9 +82,8 @@ impl SimDisk {
                 File { durable: content.clone(), content }
             })
             .collect();
-        let state =
-            State { files, durable_names: names.clone(), names, pending_names: Vec::new(), operations: 0, fails: None };
-        Self(Arc::new(Mutex::new(state)))
+        let state = State { files, durable_names: names.clone(), names, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), gate: Arc::default() }
     }
 
     /// A file's content as programs see it.
@@ -80,7 +93,7 @@ impl SimDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
     }
 }
 
@@ -115,8 +128,23 @@ impl State {
         }
     }
 
+    /// Changes names, all at once, but not yet for good.
+    fn rename(&mut self, change: Vec<(OsString, Option<usize>)>) {
+        apply(&mut self.names, &change);
+        self.pending.push(change);
+    }
+
     fn find(&self, path: &Path) -> io::Result<usize> {
         self.names.get(name(path)).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn apply(names: &mut BTreeMap<OsString, usize>, change: &[(OsString, Option<usize>)]) {
+    for (name, file) in change {
+        match file {
+            Some(file) => names.insert(name.clone(), *file),
+            None => names.remove(name),
+        };
     }
 }
 
@@ -136,9 +164,7 @@ impl Disk for SimDisk {
         state.step()?;
         state.files.push(File::default());
         let file = state.files.len() - 1;
-        state.names.insert(name(path).to_owned(), file);
-        let names = state.names.clone();
-        state.pending_names.push(names);
+        state.rename(vec![(name(path).to_owned(), Some(file))]);
         Ok(Box::new(SimFile { disk: self.clone(), file }))
     }
 
@@ -152,19 +178,14 @@ impl Disk for SimDisk {
         let mut state = self.state();
         state.step()?;
         let file = state.find(from)?;
-        state.names.remove(name(from));
-        state.names.insert(name(to).to_owned(), file);
-        let names = state.names.clone();
-        state.pending_names.push(names);
+        state.rename(vec![(name(from).to_owned(), None), (name(to).to_owned(), Some(file))]);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.step()?;
-        state.names.remove(name(path));
-        let names = state.names.clone();
-        state.pending_names.push(names);
+        state.rename(vec![(name(path).to_owned(), None)]);
         Ok(())
     }
 
@@ -172,7 +193,7 @@ impl Disk for SimDisk {
         let mut state = self.state();
         state.step()?;
         state.durable_names = state.names.clone();
-        state.pending_names.clear();
+        state.pending.clear();
         Ok(())
     }
 }
@@ -201,6 +222,8 @@ impl Write for SimFile {
 
 impl DiskFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
+        let (gate, opened) = &*self.disk.gate;
+        drop(opened.wait_while(gate.lock().unwrap(), |held| *held).unwrap());
         let mut state = self.disk.state();
         state.step()?;
         let file = &mut state.files[self.file];
