@@ -1,6 +1,7 @@
 //! Driving one execution: advance the machine, commit the turn, carry out its effects, and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aquifer_core::kinds::{Control, ExecutionColumn, Status};
 use aquifer_core::{Field, Timestamp, Value};
@@ -166,7 +167,7 @@ impl Runner {
             }
         }
         let ended = turn.outcome.is_some();
-        let parked = self.parks(&turn, now);
+        let parked = self.effects.is_empty() && parks(&self.machine, &turn, now, self.inner.options.park_after);
         let mut asked = None;
         if !nothing || parked {
             let place = if parked { Place::Store(turn.wake_at) } else { Place::Here };
@@ -184,16 +185,6 @@ impl Runner {
         }
         self.take_up(turn.starts, turn.wake_at, turn.more);
         Ok((Next::Here, asked))
-    }
-
-    /// Whether the execution has nothing to do for so long that it leaves memory.
-    fn parks(&self, turn: &Turn, now: Timestamp) -> bool {
-        turn.outcome.is_none()
-            && !turn.more
-            && turn.starts.is_empty()
-            && self.effects.is_empty()
-            && self.machine.is_waiting()
-            && turn.wake_at.is_some_and(|time| time.duration_since(now) > self.inner.options.park_after)
     }
 
     async fn obey(&mut self, control: Control) -> Result<(), Stop> {
@@ -242,6 +233,15 @@ impl Runner {
             Err(stop) => tracing::error!(execution = %self.parent.id, ?stop, "the execution cannot be ended either"),
         }
     }
+}
+
+/// Whether an execution without effects under way has nothing to do for so long that it leaves memory.
+pub(crate) fn parks(machine: &Machine, turn: &Turn, now: Timestamp, park_after: Duration) -> bool {
+    turn.outcome.is_none()
+        && !turn.more
+        && turn.starts.is_empty()
+        && machine.is_waiting()
+        && turn.wake_at.is_some_and(|time| time.duration_since(now) > park_after)
 }
 
 enum Woken {

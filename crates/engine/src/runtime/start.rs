@@ -7,7 +7,7 @@ use aquifer_core::{BackendExt, Entity, Error, ExecutionId, Json, Key, Scan, Stor
 use serde_json::Map;
 
 use super::engine::Inner;
-use super::runner::{Place, Runner, entries};
+use super::runner::{Place, Runner, entries, parks};
 use crate::data::Data;
 use crate::journal::Journal;
 use crate::machine::Machine;
@@ -148,7 +148,9 @@ impl Inner {
         // The pure tasks at the beginning run before anything is written: a workflow of pure tasks is one commit.
         let mut machine = Machine::new(plan, self.identity(id.as_str(), secrets), input.clone(), now);
         let turn = machine.advance(now);
-        let entries = entries(&mut machine, &turn, Place::Here, now);
+        let parked = parks(&machine, &turn, now, self.options.park_after);
+        let place = if parked { Place::Store(turn.wake_at) } else { Place::Here };
+        let entries = entries(&mut machine, &turn, place, now);
         let mut journal = Journal::new(self.store.clone(), worker, &execution, 0, redactor);
         let transaction = journal.insert(&execution, &entries, now);
         let nudges = self.registry.enter(&id);
@@ -161,6 +163,11 @@ impl Inner {
         }
         self.tell(&id, &turn);
         metrics::counter!("aquifer_executions_started_total").increment(1);
+        if let (true, Some(time)) = (parked, turn.wake_at) {
+            self.registry.leave(&id);
+            self.due_at(time);
+            return Ok(Started { execution_id: id, existing: false });
+        }
         match (turn.outcome, nudges) {
             (None, Some(nudges)) => {
                 let mut runner = Runner::new(Arc::clone(self), journal, machine, nudges);

@@ -1,0 +1,397 @@
+//! Executions in one process and across processes, on the memory backend with a clock of the tests' own.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aquifer_core::kinds::{EventBatch, Execution, SCHEMA, Status, Step};
+use aquifer_core::layers::GroupCommit;
+use aquifer_core::{Backend, Clock, Entity, ExecutionId, ManualClock, Scan, Store, Stored, TenantId, Timestamp};
+use aquifer_engine::{
+    ControlError, DEFAULT_TENANT, Engine, EngineOptions, Observer, Start, StartError, VersionRef, WorkflowRef,
+};
+use aquifer_memory::MemoryBackend;
+use serde_json::{Value, json};
+
+/// A store in memory that several engines share.
+struct World {
+    backend: MemoryBackend,
+    clock: ManualClock,
+}
+
+impl World {
+    async fn new() -> Self {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let backend = MemoryBackend::new(&SCHEMA);
+        backend.migrate().await.unwrap();
+        Self { backend, clock: ManualClock::new(start) }
+    }
+
+    fn store(&self) -> Store {
+        let backend = Arc::new(GroupCommit::new(Arc::new(self.backend.handle())));
+        Store::new(backend, Arc::new(self.clock.clone()))
+    }
+
+    async fn engine(&self) -> Engine {
+        self.engine_with(EngineOptions::default()).await
+    }
+
+    async fn engine_with(&self, options: EngineOptions) -> Engine {
+        Engine::open(self.store(), options).await.unwrap()
+    }
+
+    async fn execution(&self, id: &ExecutionId) -> Execution {
+        let scan = Scan::key(Execution::KIND).equals(tenant()).equals(id).with_detail();
+        let record = self.backend.scan(&scan).await.unwrap().records.pop().unwrap();
+        Execution::from_record(record).unwrap()
+    }
+
+    async fn steps(&self, id: &ExecutionId) -> Vec<Step> {
+        let scan = Scan::key(Step::KIND).equals(tenant()).equals(id).with_detail();
+        let records = self.backend.scan(&scan).await.unwrap().records;
+        records.into_iter().map(|record| Step::from_record(record).unwrap()).collect()
+    }
+
+    /// Lets tasks run until the execution is as wanted, moving the clock in small steps.
+    async fn until(&self, id: &ExecutionId, wanted: impl Fn(&Execution) -> bool) -> Execution {
+        for _ in 0..2000 {
+            let execution = self.execution(id).await;
+            if wanted(&execution) {
+                return execution;
+            }
+            // Real time passes only for what runs outside, such as a shell command.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            self.clock.advance(Duration::from_millis(250));
+        }
+        panic!("still {:?}", self.execution(id).await);
+    }
+}
+
+fn tenant() -> TenantId {
+    DEFAULT_TENANT.into()
+}
+
+fn definition(name: &str, body: &str) -> String {
+    format!("document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: '0.1.0' }}\n{body}")
+}
+
+fn start(name: &str, input: Value) -> Start {
+    Start {
+        workflow: WorkflowRef::Name { namespace: "test".to_owned(), name: name.to_owned() },
+        version: VersionRef::Latest,
+        input,
+        idempotency_key: None,
+        tags: None,
+        user_id: None,
+    }
+}
+
+async fn begin(engine: &Engine, name: &str, body: &str, input: Value) -> ExecutionId {
+    engine.apply(&tenant(), definition(name, body).as_bytes(), "test.yaml").await.unwrap();
+    engine.start(&tenant(), start(name, input)).await.unwrap().execution_id
+}
+
+fn output(execution: &Execution) -> Value {
+    assert_eq!(execution.status, Status::Completed, "{execution:?}");
+    serde_json::from_str(execution.output.as_deref().unwrap()).unwrap()
+}
+
+fn error(execution: &Execution) -> Value {
+    assert_eq!(execution.status, Status::Faulted, "{execution:?}");
+    serde_json::from_str(execution.error.as_deref().unwrap()).unwrap()
+}
+
+async fn event_types(engine: &Engine, id: &ExecutionId) -> Vec<String> {
+    let mut events = Vec::new();
+    loop {
+        let page = engine.events(&tenant(), id, i64::try_from(events.len()).unwrap(), 3).await.unwrap();
+        if page.is_empty() {
+            return events;
+        }
+        for event in page {
+            assert_eq!(event.number, i64::try_from(events.len() + 1).unwrap(), "no gaps, no repeats");
+            let kind = event.cloud_event["type"].as_str().unwrap().to_owned();
+            events.push(kind.replace("io.serverlessworkflow.", "").replace(".v1", ""));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pure_workflow_is_one_commit_with_all_its_events() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let id = begin(&engine, "pure", "do:\n- a: { set: { x: '${ .n }' } }\n", json!({"n": 1})).await;
+    let execution = engine.wait(&tenant(), &id).await.unwrap();
+    assert_eq!(output(&execution), json!({"x": 1}));
+    assert_eq!(execution.revision, 1);
+    assert_eq!(execution.last_event, 5);
+    assert!(execution.continuation.is_none() && execution.owner.is_none());
+    assert_eq!(
+        event_types(&engine, &id).await,
+        ["workflow.started", "task.created", "task.started", "task.completed", "workflow.completed"]
+    );
+}
+
+#[tokio::test]
+async fn effects_are_steps_and_their_outcomes_flow_on() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let body = r#"
+do:
+- hello: { run: { shell: { command: 'echo "$1 $WHO"', arguments: [Hello], environment: { WHO: '${ .who }' } } } }
+- fails: { try: [ { bad: { run: { shell: { command: 'exit 3' } } } } ], catch: { do: [ { keep: { set: '${ $error.status }' } } ] } }
+"#;
+    let id = begin(&engine, "effects", body, json!({"who": "you"})).await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(500));
+    let steps = world.steps(&id).await;
+    let seen: Vec<_> = steps.iter().map(|step| (step.number, step.task.as_str(), step.status)).collect();
+    assert_eq!(seen, [(1, "/do/0/hello", Status::Completed), (2, "/do/1/fails/try/0/bad", Status::Faulted)]);
+    assert_eq!(steps[0].output.as_deref(), Some("\"Hello you\""));
+}
+
+#[tokio::test]
+async fn a_long_wait_leaves_memory_and_comes_back_when_due() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let id = begin(&engine, "waits", "do:\n- w: { wait: PT1H }\n- a: { set: { done: true } }\n", json!({})).await;
+    let parked = world.until(&id, |execution| execution.status == Status::Waiting && execution.owner.is_none()).await;
+    assert_eq!(parked.wake_at.unwrap().duration_since(parked.created_at), Duration::from_secs(3600));
+    assert_eq!(engine.running(), 0);
+    world.clock.advance(Duration::from_secs(3600));
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!({"done": true}));
+}
+
+#[tokio::test]
+async fn what_a_dead_worker_ran_another_takes_over_and_the_dead_cannot_write() {
+    let world = World::new().await;
+    let first = world.engine().await;
+    let body = "do:\n- s: { run: { shell: { command: 'cat', stdin: '${ .n }' } } }\n- w: { wait: PT4S }\n- e: { set: '${ {n: ., by: 2} }' }\n";
+    let id = begin(&first, "dies", body, json!({"n": "7"})).await;
+    world.until(&id, |execution| execution.status == Status::Waiting).await;
+    // The first engine's tasks stand still from now on, as those of a paused process.
+    let owner = world.execution(&id).await.owner;
+    assert_eq!(owner, Some(first.worker_id()));
+    let other = tokio::task::spawn_blocking({
+        let (backend, clock) = (world.backend.handle(), world.clock.clone());
+        move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            let id = runtime.block_on(async move {
+                let store = Store::new(Arc::new(backend), Arc::new(clock.clone()));
+                // The lease of the first engine has run out by then.
+                clock.advance(Duration::from_secs(60));
+                let second = Engine::open(store, EngineOptions::default()).await.unwrap();
+                for _ in 0..500 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    if second.running() > 0 {
+                        break;
+                    }
+                }
+                second.worker_id()
+            });
+            (runtime, id)
+        }
+    })
+    .await
+    .unwrap();
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!({"n": "7", "by": 2}));
+    let types = event_types(&first, &id).await;
+    assert_eq!(types.iter().filter(|kind| *kind == "workflow.completed").count(), 1, "{types:?}");
+    assert_eq!(world.steps(&id).await.len(), 1, "the step that was recorded is not done again");
+    other.0.shutdown_background();
+}
+
+#[tokio::test]
+async fn an_engine_that_shuts_down_hands_back_and_the_next_goes_on() {
+    let world = World::new().await;
+    let first = world.engine_with(EngineOptions { grace: Duration::ZERO, ..EngineOptions::default() }).await;
+    let body = "do:\n- s: { run: { shell: { command: 'sleep 600' } }, timeout: { after: PT2H } }\n";
+    let id = begin(&first, "handed", body, json!({})).await;
+    let stopping = tokio::spawn(async move { first.shutdown().await });
+    let handed = world.until(&id, |execution| execution.owner.is_none()).await;
+    assert_eq!(handed.status, Status::Running);
+    world.until(&id, |_| stopping.is_finished()).await;
+    let second = world.engine().await;
+    world.until(&id, |execution| execution.owner == Some(second.worker_id())).await;
+    let cancelled = second.cancel(&tenant(), &id).await.unwrap();
+    assert_eq!(cancelled.status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn cancelling_stops_what_runs_and_is_idempotent() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let id = begin(&engine, "stops", "do:\n- s: { run: { shell: { command: 'sleep 600' } } }\n", json!({})).await;
+    let cancelled = engine.cancel(&tenant(), &id).await.unwrap();
+    assert_eq!(cancelled.status, Status::Cancelled);
+    assert_eq!(engine.cancel(&tenant(), &id).await.unwrap().status, Status::Cancelled);
+    assert_eq!(world.steps(&id).await.len(), 1);
+    assert_eq!(event_types(&engine, &id).await[3..], ["task.cancelled", "workflow.cancelled"]);
+    assert!(matches!(engine.resume(&tenant(), &id).await, Err(ControlError::Ended(Status::Cancelled))));
+    assert!(matches!(engine.cancel(&tenant(), &"ex_none".into()).await, Err(ControlError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_parked_execution_can_be_cancelled_and_suspended() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let body = "do:\n- w: { wait: PT1H }\n- a: { set: { done: true } }\n";
+    let id = begin(&engine, "parked", body, json!({})).await;
+    world.until(&id, |execution| execution.owner.is_none()).await;
+    let suspended = engine.suspend(&tenant(), &id).await.unwrap();
+    assert_eq!((suspended.status, suspended.wake_at), (Status::Suspended, None));
+    world.clock.advance(Duration::from_secs(7200));
+    assert!(matches!(engine.suspend(&tenant(), &id).await, Ok(execution) if execution.status == Status::Suspended));
+    engine.resume(&tenant(), &id).await.unwrap();
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!({"done": true}));
+    let types = event_types(&engine, &id).await;
+    assert!(types.contains(&"workflow.suspended".to_owned()) && types.contains(&"task.resumed".to_owned()));
+    let id = engine.start(&tenant(), start("parked", json!({}))).await.unwrap().execution_id;
+    world.until(&id, |execution| execution.owner.is_none()).await;
+    assert_eq!(engine.cancel(&tenant(), &id).await.unwrap().status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn another_process_can_cancel_what_this_one_runs() {
+    let world = World::new().await;
+    let (first, second) = (world.engine().await, world.engine().await);
+    let id = begin(&first, "remote", "do:\n- s: { run: { shell: { command: 'sleep 600' } } }\n", json!({})).await;
+    let asking =
+        tokio::spawn(async move { second.cancel(&tenant(), &id.clone()).await.map(|execution| (id, execution)) });
+    for _ in 0..1000 {
+        if asking.is_finished() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        world.clock.advance(Duration::from_millis(100));
+    }
+    let (id, execution) = asking.await.unwrap().unwrap();
+    assert_eq!(execution.status, Status::Cancelled);
+    assert_eq!(world.execution(&id).await.status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_starts_once() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    engine.apply(&tenant(), definition("once", "do:\n- a: { set: '${ . }' }\n").as_bytes(), "t").await.unwrap();
+    let request = Start { idempotency_key: Some("k".to_owned()), ..start("once", json!({"n": 1})) };
+    let first = engine.start(&tenant(), request.clone()).await.unwrap();
+    let again = engine.start(&tenant(), request.clone()).await.unwrap();
+    assert_eq!((again.execution_id, again.existing), (first.execution_id, true));
+    let other = Start { input: json!({"n": 2}), ..request };
+    assert!(matches!(engine.start(&tenant(), other).await, Err(StartError::IdempotencyMismatch { .. })));
+}
+
+#[tokio::test]
+async fn sub_workflows_run_as_executions_of_their_own() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let child = "input: { schema: { document: { type: object, required: [n] } } }\ndo:\n- w: { wait: PT1S }\n- a: { set: { twice: '${ .n * 2 }' } }\n";
+    engine.apply(&tenant(), definition("child", child).as_bytes(), "t").await.unwrap();
+    let run = |input: &str| {
+        format!(
+            "do:\n- run: {{ run: {{ workflow: {{ namespace: test, name: child, version: '0.1.0', input: {input} }} }} }}\n"
+        )
+    };
+    let id = begin(&engine, "parent", &run("{ n: '${ .x }' }"), json!({"x": 21})).await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!({"twice": 42}));
+    let scan = Scan::index(Execution::KIND, "by_parent").equals(tenant()).equals(&id);
+    assert_eq!(world.backend.scan(&scan).await.unwrap().records.len(), 1);
+
+    let id = begin(&engine, "parent-bad", &run("{}"), json!({})).await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    let error = error(&execution);
+    assert_eq!((&error["status"], &error["instance"]), (&json!(400), &json!("/do/0/run")), "{error}");
+
+    let missing = "do:\n- run: { run: { workflow: { namespace: test, name: nobody, version: latest } } }\n";
+    let id = begin(&engine, "parent-missing", missing, json!({})).await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert!(self::error(&execution)["detail"].as_str().unwrap().contains("nobody"));
+}
+
+#[tokio::test]
+async fn cancelling_a_parent_cancels_its_child() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    engine.apply(&tenant(), definition("child", "do:\n- w: { wait: PT1H }\n").as_bytes(), "t").await.unwrap();
+    let body = "do:\n- run: { run: { workflow: { namespace: test, name: child, version: latest } } }\n";
+    let id = begin(&engine, "parent", body, json!({})).await;
+    let scan = Scan::index(Execution::KIND, "by_parent").equals(tenant()).equals(&id);
+    let mut child = None;
+    for _ in 0..500 {
+        child = world.backend.scan(&scan).await.unwrap().records.pop();
+        if child.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let child = Stored::<Execution>::from_record(child.unwrap()).unwrap();
+    // The effect knows its child only after the start has returned.
+    world.until(&child.id, |execution| execution.owner.is_none()).await;
+    engine.cancel(&tenant(), &id).await.unwrap();
+    let child = world.until(&child.id, |execution| execution.status.is_final()).await;
+    assert_eq!(child.status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn large_values_are_stored_once_and_survive_a_restart() {
+    let world = World::new().await;
+    let first = world.engine_with(EngineOptions { park_after: Duration::ZERO, ..EngineOptions::default() }).await;
+    let body = r#"
+do:
+- loop:
+    for: { in: '[range(6)]' }
+    do:
+    - w: { wait: PT1S }
+- size: { set: '${ .big | length }' }
+"#;
+    let id = begin(&first, "large", body, json!({"big": "x".repeat(100_000)})).await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(100_000));
+    let scan = Scan::key(aquifer_core::kinds::Payload::KIND).equals(tenant()).equals(&id);
+    assert_eq!(world.backend.scan(&scan).await.unwrap().records.len(), 1);
+    let scan = Scan::key(EventBatch::KIND).equals(tenant()).equals(&id).with_detail();
+    let batches = world.backend.scan(&scan).await.unwrap().records;
+    assert!(batches.iter().all(|record| record.size() < 5000), "events refer to large data");
+}
+
+#[derive(Debug, Default)]
+struct Recorder(Mutex<Vec<String>>);
+
+impl Observer for Recorder {
+    fn task_ended(&self, _execution: &ExecutionId, task: &str, _name: &str, status: &str) {
+        self.0.lock().unwrap().push(format!("{task} {status}"));
+    }
+}
+
+#[tokio::test]
+async fn observers_hear_of_every_task_and_versions_count_up() {
+    let world = World::new().await;
+    let recorder = Arc::new(Recorder::default());
+    let observer: Arc<dyn Observer> = recorder.clone();
+    let engine = world.engine_with(EngineOptions { observer, ..EngineOptions::default() }).await;
+    let id = begin(
+        &engine,
+        "seen",
+        "do:\n- a: { if: .x, set: 1 }\n- b: { set: { y: 1 } }\n".replace("set: 1", "set: { z: 1 }").as_str(),
+        json!({}),
+    )
+    .await;
+    engine.wait(&tenant(), &id).await.unwrap();
+    assert_eq!(*recorder.0.lock().unwrap(), ["/do/0/a skipped", "/do/1/b completed"]);
+    let source = definition("seen", "do: []\n");
+    let applied = engine.apply(&tenant(), source.as_bytes(), "t").await.unwrap();
+    assert_eq!((applied.version, applied.created, applied.changed), (2, false, true));
+    let again = engine.apply(&tenant(), source.as_bytes(), "t").await.unwrap();
+    assert_eq!((again.version, again.changed), (2, false));
+    let old = Start { version: VersionRef::Number(1), ..start("seen", json!({"x": true})) };
+    let id = engine.start(&tenant(), old).await.unwrap().execution_id;
+    assert_eq!(output(&engine.wait(&tenant(), &id).await.unwrap()), json!({"y": 1}));
+    let none = Start { version: VersionRef::Number(9), ..start("seen", json!({})) };
+    assert!(matches!(engine.start(&tenant(), none).await, Err(StartError::NotFound(_))));
+    assert_eq!(world.clock.now(), "2026-01-01T00:00:00Z".parse().unwrap());
+}
