@@ -1,5 +1,7 @@
 //! Expressions and data that try to take the process down, or more of it than they may have.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::{Duration, Instant};
 
 use aquifer_expr::EvaluateErrorKind::{Failed, TimedOut, TooLarge};

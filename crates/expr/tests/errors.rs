@@ -1,5 +1,7 @@
 //! Messages, for those who write expressions.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
+
 use aquifer_expr::{Bounds, EvaluateErrorKind, Expression};
 use serde_json::{Value, json};
 

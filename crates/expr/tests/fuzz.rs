@@ -1,5 +1,7 @@
 //! Random expressions on random data: nothing may panic, overflow or hang, and shortcuts must not show.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! Which strings of a template are expressions, and what becomes of them.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use aquifer_expr::{Bounds, EvaluateErrorKind, Expression, Mode, Template, is_expression, truthy};
