@@ -54,7 +54,11 @@ impl Serialize for Change<'_> {
             }
             Self::Set(before, entry) => {
                 let after = &entry.record;
-                let differs = |column: usize| before.values.get(column) != after.values.get(column);
+                // Exactly: numbers that are equal once they are read may be written differently on purpose.
+                let differs = |column: usize| match (before.values.get(column), after.values.get(column)) {
+                    (Some(before), Some(after)) => before.compare(after).is_ne(),
+                    _ => true,
+                };
                 map.serialize_entry("set", after.kind.name)?;
                 let written = |column: usize| after.kind.key.contains(&column) || differs(column);
                 map.serialize_entry("record", &Columns { entry, written: &written })?;

@@ -279,3 +279,21 @@ async fn a_record_that_is_replaced_within_a_batch_is_another() {
     drop(backend);
     assert_eq!(dump(&place.open().unwrap()), expected);
 }
+
+#[tokio::test]
+async fn documents_that_differ_in_great_numbers_differ() {
+    let place = Place::new();
+    let backend = place.open().unwrap();
+    backend.migrate().await.unwrap();
+    insert(&backend, "a").await.unwrap();
+    for number in ["12345678901234567890123", "12345678901234567890124"] {
+        let document = aquifer_core::Json::from_text(number.to_owned()).unwrap();
+        let set = vec![(aquifer_core::kinds::TenantColumn::metadata as usize, document.into())];
+        let key = super::work::tenant_key("a");
+        let update = Operation::Update { key, condition: aquifer_core::Condition::Exists, set };
+        backend.commit_one(Transaction::new(vec![update])).await.unwrap();
+    }
+    drop(backend);
+    let found = format!("{:?}", dump(&place.open().unwrap()));
+    assert!(found.contains("12345678901234567890124"), "{found}");
+}

@@ -1,5 +1,7 @@
 //! The flow files of Strom, read and written without loss.
 
+mod records;
+
 use std::collections::HashSet;
 
 use aquifer_core::{Error, Json, Result};
@@ -116,5 +118,4 @@ fn optional<'a, T: serde::Deserialize<'a>>(members: &mut Members<'a>, name: &str
 }
 
 #[cfg(test)]
-#[path = "strom_tests.rs"]
 mod tests;

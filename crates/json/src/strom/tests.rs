@@ -67,3 +67,24 @@ fn other_files_are_refused_with_the_place() {
     let twice = format!("{{{id},\"name\":\"a\"}},{{{id},\"name\":\"b\"}}");
     refused(&flow(&twice), "flows[1]: another flow has the id 4a8aa2a2");
 }
+
+#[test]
+fn flows_become_workflows_and_come_back() {
+    let now = aquifer_core::Timestamp::EPOCH;
+    for flow in import_strom(FILE).unwrap() {
+        let (workflow, version) = flow.to_records(&"t".into(), now).unwrap();
+        assert_eq!((workflow.namespace.as_str(), workflow.name), ("strom", flow.id.to_string()));
+        assert_eq!((workflow.title.as_deref(), workflow.auto_restart), (Some(flow.name.as_str()), flow.auto_restart));
+        let tags: serde_json::Value = workflow.tags.unwrap().decode().unwrap();
+        assert_eq!(tags["strom_id"], flow.id.to_string());
+        assert_eq!(tags["strom_state"].as_str(), flow.state.as_deref());
+        assert_eq!((&version.workflow_id, version.number), (&workflow.id, workflow.latest_version));
+        assert_eq!(version.source.as_deref(), Some(flow.data.as_str()));
+        assert_eq!(version.source_hash.len(), 64);
+        assert_eq!(StromFlow::from_version(&version).unwrap(), flow);
+        let other = aquifer_core::kinds::WorkflowVersion { source: Some("do: []".to_owned()), ..version.clone() };
+        assert!(StromFlow::from_version(&other).unwrap_err().message().contains("is no flow of strom"));
+        let bare = aquifer_core::kinds::WorkflowVersion { source: None, ..version };
+        assert!(StromFlow::from_version(&bare).unwrap_err().message().contains("has no source"));
+    }
+}
