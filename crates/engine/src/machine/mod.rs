@@ -17,7 +17,8 @@ mod turn;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use aquifer_core::Timestamp;
 use aquifer_dsl::Problem;
@@ -32,8 +33,9 @@ pub(crate) use state::State;
 use state::{Fiber, FiberState, Frame, Signal};
 pub(crate) use turn::{EffectStart, Outcome, StepRow, Turn};
 
-/// How many tasks one call of [`Machine::advance`] runs before it returns to let others at the processor.
+/// How many tasks one call of [`Machine::advance`] runs, and about how long, before it returns to let others at the processor.
 const TASKS_PER_ADVANCE: usize = 256;
+const TIME_PER_ADVANCE: Duration = Duration::from_millis(10);
 
 /// How deep task lists and function calls may nest in a running workflow.
 const MAX_FRAMES: usize = 400;
@@ -87,6 +89,11 @@ impl Machine {
 
     fn with_state(plan: Arc<Plan>, identity: Identity, state: State) -> Self {
         Self { plan, identity, state, ready: BTreeSet::new(), turn: Turn::default(), workflow: OnceLock::new() }
+    }
+
+    /// Whether this machine's expressions take long.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.plan.slow.load(Ordering::Relaxed)
     }
 
     /// What has to be stored for this machine to go on elsewhere.
@@ -155,13 +162,15 @@ impl Machine {
 
     /// Runs until every fiber waits, the execution has ended, or others should have the processor.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Turn {
+        let began = Instant::now();
         self.fire(now);
         let mut tasks = 0;
         while self.turn.outcome.is_none() {
             let Some(number) = self.ready.pop_first() else { break };
             while self.turn.outcome.is_none() && self.step(number, now) {
                 tasks += 1;
-                if tasks >= TASKS_PER_ADVANCE {
+                if tasks >= TASKS_PER_ADVANCE || began.elapsed() >= TIME_PER_ADVANCE {
+                    self.plan.slow.fetch_or(began.elapsed() >= TIME_PER_ADVANCE, Ordering::Relaxed);
                     self.ready.insert(number);
                     return self.hand_over(true);
                 }

@@ -1,6 +1,7 @@
 //! From the model of a definition to a plan.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use aquifer_dsl::{self as dsl, Diagnostic, FlowDirective, Workflow};
 use aquifer_expr::{Expression, Mode, Template};
@@ -47,7 +48,7 @@ pub(super) fn plan(workflow: Workflow) -> Result<Plan, Invalid> {
     let definition = Arc::clone(&workflow.definition);
     let tasks = tasks.into_iter().flatten().collect();
     let lists = lists.into_iter().flatten().collect();
-    Ok(Plan { workflow, tasks, lists, functions, root, flow, timeout, secrets, definition })
+    Ok(Plan { workflow, tasks, lists, functions, root, flow, timeout, secrets, definition, slow: AtomicBool::new(false) })
 }
 
 struct Compiler<'a> {

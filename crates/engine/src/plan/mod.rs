@@ -7,6 +7,7 @@ mod compile;
 mod schema;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use aquifer_dsl::{Backoff, Definition, ErrorFilter, FlowDirective, HttpOutput, Return, Workflow};
 use aquifer_expr::{Expression, Template};
@@ -35,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) secrets: Vec<String>,
     /// The definition, as `$workflow.definition` shows it.
     pub(crate) definition: Arc<Value>,
+    /// Whether its expressions have been seen to take long: it then runs where it keeps nobody waiting.
+    pub(crate) slow: AtomicBool,
 }
 
 impl Plan {

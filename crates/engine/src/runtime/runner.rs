@@ -6,6 +6,7 @@ use std::time::Duration;
 use aquifer_core::kinds::{Control, ExecutionColumn, Status};
 use aquifer_core::{Field, Timestamp, Value};
 use aquifer_dsl::Problem;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 
 use super::effects::{Effects, Parent};
@@ -119,7 +120,7 @@ impl Runner {
                 tokio::task::yield_now().await;
             }
             let now = self.inner.now();
-            let turn = self.machine.advance(now);
+            let turn = advance(&mut self.machine, now);
             let (next, control) = self.commit(turn, now).await?;
             if let Next::Away = next {
                 return Ok(());
@@ -232,6 +233,16 @@ impl Runner {
             Ok(_) => self.inner.ended(&self.parent.id, turn.outcome.as_ref()),
             Err(stop) => tracing::error!(execution = %self.parent.id, ?stop, "the execution cannot be ended either"),
         }
+    }
+}
+
+/// Runs a machine until it waits. One whose expressions take long keeps no other task of the runtime waiting.
+pub(crate) fn advance(machine: &mut Machine, now: Timestamp) -> Turn {
+    let several = Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if several && machine.is_slow() {
+        tokio::task::block_in_place(|| machine.advance(now))
+    } else {
+        machine.advance(now)
     }
 }
 

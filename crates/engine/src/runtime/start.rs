@@ -7,7 +7,7 @@ use aquifer_core::{BackendExt, Entity, Error, ExecutionId, Json, Key, Scan, Stor
 use serde_json::Map;
 
 use super::engine::Inner;
-use super::runner::{Place, Runner, entries, parks};
+use super::runner::{Place, Runner, advance, entries, parks};
 use crate::data::Data;
 use crate::journal::Journal;
 use crate::machine::Machine;
@@ -147,7 +147,7 @@ impl Inner {
         };
         // The pure tasks at the beginning run before anything is written: a workflow of pure tasks is one commit.
         let mut machine = Machine::new(plan, self.identity(id.as_str(), secrets), input.clone(), now);
-        let turn = machine.advance(now);
+        let turn = advance(&mut machine, now);
         let parked = parks(&machine, &turn, now, self.options.park_after);
         let place = if parked { Place::Store(turn.wake_at) } else { Place::Here };
         let entries = entries(&mut machine, &turn, place, now);
