@@ -90,6 +90,8 @@ crate::kind! {
         id: WorkerId,
         /// The machine it runs on.
         host: String,
+        /// What tells the process from every other on its machine, so that one started after it sees that it is gone.
+        process: Option<String>,
         /// When it started.
         started_at: Timestamp,
         /// Its last heartbeat.

@@ -16,8 +16,8 @@ mod tests;
 mod turn;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use aquifer_core::Timestamp;

@@ -48,7 +48,18 @@ pub(super) fn plan(workflow: Workflow) -> Result<Plan, Invalid> {
     let definition = Arc::clone(&workflow.definition);
     let tasks = tasks.into_iter().flatten().collect();
     let lists = lists.into_iter().flatten().collect();
-    Ok(Plan { workflow, tasks, lists, functions, root, flow, timeout, secrets, definition, slow: AtomicBool::new(false) })
+    Ok(Plan {
+        workflow,
+        tasks,
+        lists,
+        functions,
+        root,
+        flow,
+        timeout,
+        secrets,
+        definition,
+        slow: AtomicBool::new(false),
+    })
 }
 
 struct Compiler<'a> {

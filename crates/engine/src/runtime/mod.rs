@@ -5,6 +5,7 @@ mod control;
 mod effects;
 mod engine;
 mod plans;
+mod process;
 mod registry;
 mod runner;
 mod start;

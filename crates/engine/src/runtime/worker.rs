@@ -13,6 +13,7 @@ use aquifer_core::{
 use tokio::sync::Notify;
 
 use super::engine::Inner;
+use super::process;
 use crate::options::EngineOptions;
 
 /// The most executions that one claim takes.
@@ -108,7 +109,8 @@ async fn register(store: &Store, lease: Duration) -> Result<LeaseState, Error> {
     let valid_until = now.saturating_add(lease);
     let worker = Worker {
         id: WorkerId::generate(now),
-        host: std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned()),
+        host: process::host(),
+        process: process::this(),
         started_at: now,
         seen_at: now,
         expires_at: Some(valid_until),
@@ -249,6 +251,9 @@ impl Inner {
     }
 
     async fn adoption_loop(self: Arc<Self>) {
+        if let Err(error) = self.adopt_gone().await {
+            tracing::warn!(%error, "workers of this machine that are gone could not be looked for");
+        }
         while !self.stop.is_cancelled() {
             if let Err(error) = self.adopt().await {
                 tracing::warn!(%error, "dead workers could not be looked for");
@@ -257,6 +262,26 @@ impl Inner {
             tokio::select! {
                 () = self.store.clock().sleep_until(next) => {}
                 () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Takes over from workers of this machine whose process is gone, without waiting for their lease: so a process that is started
+    /// again goes on at once.
+    pub(crate) async fn adopt_gone(self: &Arc<Self>) -> Result<(), Error> {
+        let mut cursor = None;
+        loop {
+            let scan = Scan::index(Worker::KIND, "by_expiry").limit(CLAIM).after(cursor);
+            let page = self.store.backend().scan(&scan).await?;
+            for record in page.records {
+                let worker = Stored::<Worker>::from_record(record)?;
+                if worker.process.as_deref().is_some_and(process::is_gone) {
+                    self.take_over(&worker.id).await?;
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(());
             }
         }
     }
