@@ -29,8 +29,11 @@ pub(crate) fn is_gone(process: &str) -> bool {
     match started(pid) {
         // The number may have been given to another process since.
         Some(other) => other != start,
-        None => fs::symlink_metadata(format!("/proc/{pid}"))
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound),
+        // Its files may only be hidden from us, so ask for the process itself.
+        None => i32::try_from(pid)
+            .ok()
+            .and_then(Pid::from_raw)
+            .is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH)),
     }
 }
 
