@@ -1,5 +1,7 @@
-//! A small schema that has what Aquifer's own has and more: every type in every place, in two versions.
+//! A small schema that has what Aquifer's own has and more: every type in every place, in two versions. With the kind that
+//! layers keep parts of large values in.
 
+use aquifer_core::kinds::Part;
 use aquifer_core::{Entity, Json, Schema, Timestamp};
 
 aquifer_core::kind! {
@@ -68,7 +70,7 @@ aquifer_core::kind! {
 }
 
 /// The first version.
-pub(crate) static THINGS: Schema = Schema { version: 1, kinds: &[Group::KIND, Thing::KIND] };
+pub(crate) static THINGS: Schema = Schema { version: 1, kinds: &[Group::KIND, Thing::KIND, Part::KIND] };
 
 /// The second version: the kinds of the first with more, and a kind more.
 pub(crate) mod second {
@@ -110,5 +112,6 @@ pub(crate) mod second {
     }
 
     /// The second version.
-    pub(crate) static THINGS: Schema = Schema { version: 2, kinds: &[Group::KIND, super::Thing::KIND, Label::KIND] };
+    pub(crate) static THINGS: Schema =
+        Schema { version: 2, kinds: &[Group::KIND, super::Thing::KIND, Label::KIND, super::Part::KIND] };
 }

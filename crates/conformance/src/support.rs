@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aquifer_core::kinds::Part;
 use aquifer_core::{
     Backend, BackendExt, Committed, Condition, Entity, ErrorKind, Key, Kind, Operation, Record, Result, Scan, Schema,
     Transaction, Value,
@@ -164,10 +165,11 @@ pub(crate) fn compare(a: &[Value], b: &[Value]) -> Ordering {
     a.iter().zip(b).map(|(a, b)| a.compare(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-/// Everything that is stored of `schema`, kind after kind, in the order of the keys, with all columns.
+/// Everything that is stored of `schema`, kind after kind, in the order of the keys, with all columns; but for the parts that a layer
+/// may keep.
 pub(crate) async fn dump(backend: &dyn Backend, schema: &'static Schema) -> Vec<Record> {
     let mut records = Vec::new();
-    for kind in schema.kinds {
+    for kind in schema.kinds.iter().copied().filter(|kind| *kind != Part::KIND) {
         for record in pages(backend, &Scan::key(kind).limit(500)).await {
             records.extend(get(backend, record.key()).await);
         }

@@ -208,7 +208,7 @@ impl Cursor {
     }
 }
 
-fn to_json(value: &Value) -> Result<serde_json::Value> {
+pub(crate) fn to_json(value: &Value) -> Result<serde_json::Value> {
     Ok(match value {
         Value::Text(text) => serde_json::Value::from(text.as_str()),
         Value::Integer(integer) => serde_json::Value::from(*integer),
@@ -220,7 +220,7 @@ fn to_json(value: &Value) -> Result<serde_json::Value> {
     })
 }
 
-fn from_json(column_type: ColumnType, value: &serde_json::Value) -> Option<Value> {
+pub(crate) fn from_json(column_type: ColumnType, value: &serde_json::Value) -> Option<Value> {
     match column_type {
         ColumnType::Text => value.as_str().map(Value::from),
         ColumnType::Integer => value.as_i64().map(Value::from),

@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aquifer_conformance::{Database, Harness};
-use aquifer_core::layers::{Faults, GroupCommit, Observe, Retries, RetryOptions};
-use aquifer_core::{Backend, Result, SCHEMA, Schema, SystemClock};
+use aquifer_core::layers::{Chunks, Faults, GroupCommit, Observe, Retries, RetryOptions};
+use aquifer_core::{Backend, Capabilities, Result, SCHEMA, Schema, SystemClock};
 use aquifer_memory::MemoryBackend;
 use async_trait::async_trait;
 
-type Wrap = fn(Arc<dyn Backend>) -> Result<Arc<dyn Backend>>;
+type Wrap = fn(Arc<dyn Backend>, &'static Schema) -> Result<Arc<dyn Backend>>;
 
 /// The memory backend, wrapped.
 struct Wrapped {
     name: &'static str,
+    /// Whether records are so small that many values of the suite are kept in parts.
+    small: bool,
     wrap: Wrap,
 }
 
@@ -31,14 +33,24 @@ impl Harness for Wrapped {
     }
 
     async fn database(&self) -> Result<Box<dyn Database>> {
-        Ok(Box::new(Data { memory: MemoryBackend::new(&SCHEMA), wrap: self.wrap }))
+        let mut memory = MemoryBackend::new(&SCHEMA);
+        if self.small {
+            let limits = Capabilities {
+                max_record_bytes: 8 << 10,
+                max_operations: 100,
+                max_transaction_bytes: 256 << 10,
+                ..memory.capabilities()
+            };
+            memory = memory.with_capabilities(limits);
+        }
+        Ok(Box::new(Data { memory, wrap: self.wrap }))
     }
 }
 
 #[async_trait]
 impl Database for Data {
     async fn open(&self, schema: &'static Schema) -> Result<Arc<dyn Backend>> {
-        (self.wrap)(Arc::new(self.memory.handle_for(schema)))
+        (self.wrap)(Arc::new(self.memory.handle_for(schema)), schema)
     }
 }
 
@@ -62,14 +74,21 @@ fn faults(inner: Arc<dyn Backend>) -> Arc<dyn Backend> {
     Arc::new(faults)
 }
 
-fn all_but_chunks(inner: Arc<dyn Backend>) -> Arc<dyn Backend> {
-    let grouped = Arc::new(GroupCommit::new(retries(inner)));
-    Arc::new(Observe::new(grouped, Duration::from_secs(10)))
+fn chunks(inner: Arc<dyn Backend>, schema: &'static Schema) -> Result<Arc<dyn Backend>> {
+    Ok(Arc::new(Chunks::new(inner, schema, Arc::new(SystemClock))?))
+}
+
+fn all(inner: Arc<dyn Backend>, schema: &'static Schema) -> Result<Arc<dyn Backend>> {
+    let grouped = Arc::new(GroupCommit::new(chunks(retries(inner), schema)?));
+    Ok(Arc::new(Observe::new(grouped, Duration::from_secs(10))))
 }
 
 fn main() -> ExitCode {
+    let wrapped = |name, small, wrap| Arc::new(Wrapped { name, small, wrap }) as Arc<dyn Harness>;
     aquifer_conformance::main([
-        Arc::new(Wrapped { name: "memory+layers", wrap: |inner| Ok(all_but_chunks(inner)) }) as Arc<dyn Harness>,
-        Arc::new(Wrapped { name: "memory+faults", wrap: |inner| Ok(retries(faults(inner))) }),
+        wrapped("memory+layers", true, all),
+        wrapped("memory+faults", false, |inner, _| Ok(retries(faults(inner)))),
+        wrapped("memory+faults+chunks", true, |inner, schema| chunks(retries(faults(inner)), schema)),
+        wrapped("memory+chunks+faults", true, |inner, schema| Ok(retries(faults(chunks(inner, schema)?)))),
     ])
 }

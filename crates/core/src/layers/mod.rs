@@ -1,5 +1,6 @@
 //! Backends around backends: each adds one thing and passes everything else on.
 
+mod chunk;
 mod fault;
 mod group_commit;
 mod observe;
@@ -7,6 +8,7 @@ mod pass_on;
 mod retry;
 mod waves;
 
+pub use chunk::{Chunks, Swept};
 pub use fault::{Fault, Faults};
 pub use group_commit::GroupCommit;
 pub use observe::Observe;
