@@ -35,7 +35,10 @@ pub use kinds::SCHEMA;
 pub use record::{Key, Record};
 pub use scan::{Cursor, MAX_PAGE, Page, Scan};
 pub use schema::{Column, Index, Kind, Reference, SHORT_TEXT_BYTES, Schema};
-pub use store::Store;
+pub use store::{
+    AuditFilter, ExecutionFilter, Listing, MAX_DOCUMENT_BYTES, MAX_NAME_BYTES, Order, Paging, Query, Store, Tenancy,
+    TenantEntity, WorkflowFilter,
+};
 pub use timestamp::Timestamp;
 pub use transaction::{Committed, Condition, Operation, Trace, Transaction};
 pub use value::{ColumnType, Json, Value};
