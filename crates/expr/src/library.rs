@@ -129,7 +129,7 @@ fn definitions() -> impl Iterator<Item = (&'static str, usize, &'static str)> {
 }
 
 /// Why a function or variable of jq is not available here.
-pub(crate) fn refusal(name: &str, _arity: usize) -> Option<&'static str> {
+pub(crate) fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(known, _)| *known == name).map(|(_, reason)| *reason)
 }
 
@@ -144,7 +144,8 @@ pub(crate) fn unknown_function<'s>(name: &str, arity: usize, scope: impl Iterato
     counts.sort_unstable();
     if !counts.is_empty() {
         let counts = counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
-        return format!("`{name}` takes {counts} arguments, not {arity}; arguments are separated by `;`");
+        let plural = if counts == "1" { "" } else { "s" };
+        return format!("`{name}` takes {counts} argument{plural}, not {arity}; arguments are separated by `;`");
     }
     let public = all().map(|(name, _)| name).filter(|name| !name.starts_with('_'));
     unknown(name, public.chain(scope).map(str::to_owned), "")

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::meter::{Charge, Exhausted, MAX_DEPTH, Meter};
 
-pub(crate) use convert::to_json;
-pub(crate) use number::{arithmetic, float, integer, negate};
+pub(crate) use convert::{json_number, to_json};
+pub(crate) use number::{arithmetic, float, integer, negate, parse_number};
 pub(crate) use order::{compare, equal, sort};
 pub(crate) use path::{delete_paths, get_path, index, set_path, slice};
 pub(crate) use write::{brief, to_text};

@@ -239,7 +239,7 @@ fn long_sources_run() {
     ] {
         match evaluate(&source, &Value::Null) {
             Ok(value) => assert_eq!(value, result),
-            Err(error) => assert_eq!(error.kind, TooLarge, "{error}"),
+            Err(error) => assert!([TooLarge, TimedOut].contains(&error.kind), "{error}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Context, Native};
 use crate::meter::Exhausted;
 use crate::stop::{At, Stop};
-use crate::value::{List, Members, Text, Val, integer, to_text};
+use crate::value::{List, Members, Text, Val, parse_number, to_text};
 
 /// Bytes that a value read from JSON may take up, twice: as it is read, and as it is kept.
 const PARSED: usize = 192;
@@ -50,17 +50,6 @@ pub(super) const NATIVES: &[(&str, usize, Native)] = &[
         other => Ok(Val::list(context.meter, [other])?),
     }),
 ];
-
-/// A number in the syntax of JSON, or with a leading `.` or `+`, as jq takes it.
-fn parse_number<'a>(text: &str) -> Option<Val<'a>> {
-    if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
-        return None;
-    }
-    match text.parse::<i128>() {
-        Ok(int) => Some(integer(int)),
-        Err(_) => text.parse::<f64>().ok().map(Val::Float),
-    }
-}
 
 /// A value of the evaluation from JSON that does not outlive this call. serde_json has limited its depth.
 fn owned<'a>(context: Context<'a>, value: Value) -> Result<Val<'a>, Exhausted> {

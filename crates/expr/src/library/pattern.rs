@@ -22,10 +22,12 @@ use crate::value::{List, Members, Text, Val};
 
 /// Bytes that a compiled pattern may take up.
 const MAX_PATTERN: usize = 1 << 20;
-/// The product of a pattern's states and a text's bytes that one search may have to go through: under a second.
-const MAX_SEARCH: usize = 400_000_000;
+/// Bytes that a pattern may keep for searches to come, beside itself.
+const MAX_CACHE: usize = 512 << 10;
+/// The product of a pattern's states and a text's bytes that one search may have to go through: half a second or so.
+const MAX_SEARCH: usize = 200_000_000;
 /// Patterns that an expression keeps compiled.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 pub(super) const NATIVES: &[(&str, usize, Native)] = &[
     ("_match", 3, |context, input, arguments| {
@@ -111,7 +113,12 @@ fn compile(pattern: &str, options: Options) -> Result<Pattern, String> {
         .map_err(|error| error.source_message())?;
     let regex = Regex::builder()
         .syntax(syntax)
-        .configure(Regex::config().nfa_size_limit(Some(MAX_PATTERN)))
+        .configure(
+            Regex::config()
+                .nfa_size_limit(Some(MAX_PATTERN))
+                .onepass_size_limit(Some(MAX_CACHE))
+                .hybrid_cache_capacity(MAX_CACHE),
+        )
         .build(pattern)
         .map_err(|error| error.to_string())?;
     Ok(Pattern { regex, states: nfa.states().len() })

@@ -1,6 +1,6 @@
 //! Operations that repeat others.
 
-use super::{Env, FIRST, Item, Machine, Out, Path};
+use super::{Env, Item, Machine, Out, Path};
 use crate::library::{Form, get_path_of, matches, named_groups};
 use crate::stop::{Res, Stop};
 use crate::syntax::{Id, Pattern};
@@ -237,7 +237,6 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let (label, mut left) = (self.fresh_label(), count);
-        debug_assert_ne!(label, FIRST);
         let result = self.eval(filter, env, input, &mut |item| {
             left -= 1.0;
             out(item)?;

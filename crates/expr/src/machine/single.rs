@@ -1,6 +1,9 @@
 //! Operations that have exactly one output, without a receiver: most expressions consist of them.
 
+use std::borrow::Cow;
+
 use super::{Env, Frame, Item, Machine};
+use crate::format::Format;
 use crate::library::calculate;
 use crate::stop::{Res, Stop};
 use crate::syntax::{Id, Node, Part};
@@ -26,14 +29,17 @@ impl<'a> Machine<'a> {
             Node::Index(base, key) => {
                 let (base, key) = match self.node(*key) {
                     Node::Constant(key) => (self.one(*base, env, input)?, Val::from(key)),
-                    _ => (self.one(*base, env, input.clone())?, self.one(*key, env, input)?),
+                    _ => {
+                        let key = self.one(*key, env, input.clone())?;
+                        (self.one(*base, env, input)?, key)
+                    }
                 };
                 index(self.meter(), &base, &key).map_err(|stop| stop.at(id))
             }
             Node::Slice(base, start, end) => {
                 let bound =
                     |bound: &Option<Id>| bound.map_or(Ok(Val::Null), |bound| self.one(bound, env, input.clone()));
-                let (start, end) = (bound(start)?, bound(end)?);
+                let (end, start) = (bound(end)?, bound(start)?);
                 slice(self.meter(), &self.one(*base, env, input)?, &start, &end).map_err(|stop| stop.at(id))
             }
             Node::Pipe(left, right) => self.one(*right, env, self.one(*left, env, input)?),
@@ -76,20 +82,7 @@ impl<'a> Machine<'a> {
                 }
                 Ok(Val::object(object))
             }
-            Node::Text(format, parts) => {
-                let mut text = String::new();
-                for part in parts {
-                    match part {
-                        Part::Literal(literal) => text.push_str(literal),
-                        Part::Inner(inner) => {
-                            let value = self.one(*inner, env, input.clone())?;
-                            text.push_str(&format.apply(self.context, &value).map_err(|stop| stop.at(id))?);
-                        }
-                    }
-                    self.meter().fits(text.len())?;
-                }
-                self.context.text(text)
-            }
+            Node::Text(format, parts) => self.write(id, *format, parts, env, &input),
             Node::Native(native, arguments) => {
                 let values = arguments.iter().map(|argument| self.one(*argument, env, input.clone()));
                 let values = values.collect::<Res<'a, Vec<_>>>()?;
@@ -123,5 +116,24 @@ impl<'a> Machine<'a> {
             // the parser calls nothing else single
             _ => Ok(Val::Null),
         }
+    }
+
+    /// As where there are many outputs, what stands last in the string is evaluated first.
+    fn write(&self, id: Id, format: Format, parts: &'a [Part], env: &Env<'_, 'a>, input: &Val<'a>) -> Res<'a> {
+        let (mut pieces, mut length) = (Vec::with_capacity(parts.len()), 0);
+        for part in parts.iter().rev() {
+            let piece = match part {
+                Part::Literal(literal) => Cow::Borrowed(literal.as_str()),
+                Part::Inner(inner) => {
+                    let value = self.one(*inner, env, input.clone())?;
+                    Cow::Owned(format.apply(self.context, &value).map_err(|stop| stop.at(id))?)
+                }
+            };
+            length += piece.len();
+            self.meter().fits(2 * length)?;
+            pieces.push(piece);
+        }
+        pieces.reverse();
+        self.context.text(pieces.concat())
     }
 }

@@ -7,6 +7,7 @@ use super::parser::{Parsed, Parser};
 use super::scope::{Binding, Callee};
 use super::{Id, Node};
 use crate::library;
+use crate::value::{json_number, parse_number};
 
 impl<'s> Parser<'s> {
     /// A term with its suffixes, which may bind variables for all that follows it.
@@ -140,16 +141,9 @@ impl<'s> Parser<'s> {
     }
 
     fn number(&mut self, start: usize, text: &str) -> Parsed<Id> {
-        let value = match text.parse::<u64>() {
-            Ok(int) => Value::from(int),
-            Err(_) => {
-                let float = text.parse::<f64>().unwrap_or(f64::NAN).clamp(f64::MIN, f64::MAX);
-                Number::from_f64(float)
-                    .map(Value::Number)
-                    .ok_or_else(|| self.error_at(start, self.at, "not a number"))?
-            }
-        };
-        Ok(self.add(start, Node::Constant(value)))
+        let number = parse_number(text).and_then(|number| json_number(&number));
+        let number = number.ok_or_else(|| self.error_at(start, self.at, "not a number"))?;
+        Ok(self.add(start, Node::Constant(Value::Number(number))))
     }
 
     fn variable(&mut self, start: usize, name: &'s str) -> Parsed<Id> {
@@ -164,7 +158,7 @@ impl<'s> Parser<'s> {
             });
             return Ok(self.add(start, Node::Global(index as u32)));
         }
-        let message = match library::refusal(&format!("${name}"), 0) {
+        let message = match library::refusal(&format!("${name}")) {
             Some(reason) => reason.to_owned(),
             None => {
                 let known = self.variables.iter().copied().chain(self.scope.variables());
@@ -210,7 +204,7 @@ impl<'s> Parser<'s> {
             }
             "def" | "then" | "elif" | "else" | "end" | "as" | "catch" | "import" | "include" | "__loc__" => {
                 self.at = start;
-                match library::refusal(name, 0) {
+                match library::refusal(name) {
                     Some(reason) => Err(self.error(reason)),
                     None => Err(self.unexpected("a value")),
                 }
@@ -382,7 +376,7 @@ impl<'s> Parser<'s> {
         if let Some(definition) = self.library(name, arity, (start, self.at))? {
             return Ok(self.add(start, Node::CallLibrary(definition, arguments)));
         }
-        let message = match library::refusal(name, arity) {
+        let message = match library::refusal(name) {
             Some(reason) => reason.to_owned(),
             None => library::unknown_function(name, arity, self.scope.functions()),
         };

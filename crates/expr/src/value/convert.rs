@@ -20,8 +20,7 @@ fn convert(meter: &Meter, value: &Val<'_>, level: u32) -> Result<Value, Exhauste
     Ok(match value {
         Val::Null => Value::Null,
         Val::Bool(bool) => Value::Bool(*bool),
-        Val::Int(int) => Value::Number(int_to_json(*int)),
-        Val::Float(float) => float_to_json(*float),
+        Val::Int(_) | Val::Float(_) => json_number(value).map_or(Value::Null, Value::Number),
         Val::Text(text) => {
             meter.take(text.as_str().len())?;
             Value::String(text.as_str().to_owned())
@@ -41,12 +40,12 @@ fn convert(meter: &Meter, value: &Val<'_>, level: u32) -> Result<Value, Exhauste
     })
 }
 
-/// The two conversions cover the range that [`super::integer`] keeps.
-fn int_to_json(int: i128) -> Number {
-    i64::try_from(int).map(Number::from).unwrap_or_else(|_| Number::from(u64::try_from(int).unwrap_or(u64::MAX)))
-}
-
-/// JSON has no infinities and no nan: jq writes the largest numbers, and null.
-pub(super) fn float_to_json(float: f64) -> Value {
-    Number::from_f64(float.clamp(f64::MIN, f64::MAX)).map_or(Value::Null, Value::Number)
+/// The JSON of a number: it has no infinities, for which jq writes the largest numbers, and no nan.
+pub(crate) fn json_number(value: &Val<'_>) -> Option<Number> {
+    match value {
+        // the two conversions cover the range that `integer` keeps
+        Val::Int(int) => i64::try_from(*int).map(Number::from).or_else(|_| u64::try_from(*int).map(Number::from)).ok(),
+        Val::Float(float) => Number::from_f64(float.clamp(f64::MIN, f64::MAX)),
+        _ => None,
+    }
 }

@@ -25,6 +25,17 @@ pub(crate) fn float<'a>(float: f64) -> Val<'a> {
     if float.fract() == 0.0 && float.abs() < WHOLE { Val::Int(float as i128) } else { Val::Float(float) }
 }
 
+/// A number in the syntax of JSON, or with a leading `.`, `+` or zeros, as jq takes it.
+pub(crate) fn parse_number<'a>(text: &str) -> Option<Val<'a>> {
+    if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
+        return None;
+    }
+    match text.parse::<i128>() {
+        Ok(int) => Some(integer(int)),
+        Err(_) => text.parse::<f64>().ok().map(float),
+    }
+}
+
 pub(crate) fn negate<'a>(value: &Val<'a>) -> Option<Val<'a>> {
     match value {
         Val::Int(int) => Some(integer(-int)),

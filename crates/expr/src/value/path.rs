@@ -252,6 +252,7 @@ fn delete_whole<'a>(meter: &'a Meter, value: Val<'a>, keys: &[&Val<'a>]) -> Res<
         Val::Array(array) => {
             let mut list = array.into_list(meter)?;
             let length = list.items().len();
+            meter.work(length / 16)?;
             let mut gone = vec![false; length];
             for key in keys {
                 let range = match key {

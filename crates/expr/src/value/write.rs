@@ -1,5 +1,5 @@
 use super::Val;
-use super::convert::float_to_json;
+use super::convert::json_number;
 use crate::meter::{Exhausted, MAX_WALK, Meter};
 
 /// Longest value that is quoted in full in a message, in bytes.
@@ -33,9 +33,10 @@ fn write(meter: &Meter, value: &Val<'_>, text: &mut String, level: u32, limit: u
         Val::Null => text.push_str("null"),
         Val::Bool(true) => text.push_str("true"),
         Val::Bool(false) => text.push_str("false"),
-        Val::Int(int) => text.push_str(&int.to_string()),
-        Val::Float(float) if float.is_nan() => text.push_str("null"),
-        Val::Float(float) => text.push_str(&float_to_json(*float).to_string()),
+        Val::Int(_) | Val::Float(_) => match json_number(value) {
+            Some(number) => text.push_str(&number.to_string()),
+            None => text.push_str("null"),
+        },
         Val::Text(string) => write_string(meter, string.as_str(), text, limit)?,
         Val::Array(items) => {
             text.push('[');
@@ -71,10 +72,10 @@ fn write(meter: &Meter, value: &Val<'_>, text: &mut String, level: u32, limit: u
 }
 
 fn write_string(meter: &Meter, string: &str, text: &mut String, limit: usize) -> Result<(), Exhausted> {
+    let string = &string[..string.floor_char_boundary(limit)];
     meter.check(string.len())?;
     meter.fits(text.len() + string.len())?;
     text.push('"');
-    let string = &string[..string.floor_char_boundary(limit)];
     for char in string.chars() {
         match char {
             '"' => text.push_str("\\\""),
