@@ -39,27 +39,37 @@ async fn main() -> Outcome<()> {
     backend.migrate().await?;
     let executions = prepare(backend.as_ref()).await?;
 
-    for round in 1..=2 {
-        println!("round {round}");
-        let bare = bare_singles(&path, &executions, duration)?;
-        report("bare driver, one row at a time", bare, bare);
-        let ours = singles(&backend, &executions, duration).await?;
-        report("backend, one row at a time", ours, bare);
-        let grouped: Arc<dyn Backend> = Arc::new(GroupCommit::new(Arc::clone(&backend)));
-        let ours = singles(&grouped, &executions, duration).await?;
-        report("group commit, one row at a time", ours, bare);
+    let grouped: Arc<dyn Backend> = Arc::new(GroupCommit::new(Arc::clone(&backend)));
+
+    println!("one row at a time");
+    let [bare, plain, group] = singles(&path, &backend, &grouped, &executions, duration).await?;
+    report_latency("bare driver", &bare, &bare);
+    report_latency("backend", &plain, &bare);
+    report_latency("backend under group commit", &group, &bare);
+
+    println!("turns of 64 executions");
+    for _ in 0..3 {
         let bare = bare_batches(&path, &executions, duration)?;
-        report("bare driver, batches of 64 turns", bare, bare);
+        report_rate("bare driver, 64 in a transaction", bare, bare);
         let ours = turns(&grouped, &executions, duration).await?;
-        report("group commit, 64 callers' turns", ours, bare);
+        report_rate("64 callers under group commit", ours, bare);
     }
     backend.close().await?;
     println!("{} bytes", std::fs::metadata(&path)?.len());
     Ok(())
 }
 
-fn report(what: &str, rate: f64, bare: f64) {
-    println!("  {what:<34} {rate:>9.0} /s   {:>7.1} us each   {:.2} of bare", 1e6 / rate, rate / bare);
+fn report_rate(what: &str, rate: f64, bare: f64) {
+    println!("  {what:<34} {rate:>8.0} turns/s   {:.2} of bare", rate / bare);
+}
+
+fn report_latency(what: &str, sorted: &[Duration], bare: &[Duration]) {
+    let micros = |samples: &[Duration], part: f64| {
+        let place = (samples.len() as f64 * part) as usize;
+        samples.get(place).map_or(0.0, |sample| sample.as_secs_f64() * 1e6)
+    };
+    let (median, late) = (micros(sorted, 0.5), micros(sorted, 0.99));
+    println!("  {what:<34} median {median:>6.0} us   p99 {late:>6.0} us   {:.2} of bare", median / micros(bare, 0.5));
 }
 
 /// Stores a tenant, a workflow and an execution for each caller.
@@ -174,15 +184,36 @@ fn turn(id: &ExecutionId, number: i64, revision: u64) -> Transaction {
     ])
 }
 
-async fn singles(backend: &Arc<dyn Backend>, executions: &[ExecutionId], duration: Duration) -> Outcome<f64> {
+/// How long single commits take, sorted. The three take turns, so that what else the machine does meets all alike.
+async fn singles(
+    path: &Path,
+    plain: &Arc<dyn Backend>,
+    grouped: &Arc<dyn Backend>,
+    executions: &[ExecutionId],
+    duration: Duration,
+) -> Outcome<[Vec<Duration>; 3]> {
+    let connection = bare(path)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    let mut samples = [Vec::new(), Vec::new(), Vec::new()];
     let start = Instant::now();
-    let mut count = 0;
-    while start.elapsed() < duration {
-        let id = executions.get(count % executions.len()).ok_or("no executions")?;
-        backend.commit_one(Transaction::new(vec![update(id, 0)])).await?;
-        count += 1;
+    while start.elapsed() < 3 * duration {
+        for id in executions {
+            let begin = Instant::now();
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+            bare_update(&connection, id, 0)?;
+            connection.prepare_cached("COMMIT")?.execute(())?;
+            samples[0].push(begin.elapsed());
+        }
+        for (backend, samples) in [plain, grouped].into_iter().zip(&mut samples[1..]) {
+            for id in executions {
+                let begin = Instant::now();
+                backend.commit_one(Transaction::new(vec![update(id, 0)])).await?;
+                samples.push(begin.elapsed());
+            }
+        }
     }
-    Ok(rate(count as u64, start))
+    samples.iter_mut().for_each(|samples| samples.sort());
+    Ok(samples)
 }
 
 async fn turns(backend: &Arc<dyn Backend>, executions: &[ExecutionId], duration: Duration) -> Outcome<f64> {
@@ -239,20 +270,6 @@ fn bare_update(connection: &Connection, id: &ExecutionId, number: i64) -> Outcom
         id.as_str(),
     ))?;
     Ok(())
-}
-
-fn bare_singles(path: &Path, executions: &[ExecutionId], duration: Duration) -> Outcome<f64> {
-    let connection = bare(path)?;
-    let start = Instant::now();
-    let mut count = 0;
-    while start.elapsed() < duration {
-        let id = executions.get(count % executions.len()).ok_or("no executions")?;
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
-        bare_update(&connection, id, 0)?;
-        connection.prepare_cached("COMMIT")?.execute(())?;
-        count += 1;
-    }
-    Ok(rate(count as u64, start))
 }
 
 fn bare_batches(path: &Path, executions: &[ExecutionId], duration: Duration) -> Outcome<f64> {

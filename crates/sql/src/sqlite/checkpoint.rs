@@ -15,16 +15,32 @@ use super::workers::Workers;
 #[derive(Debug, Default)]
 pub(super) struct Log {
     bytes: AtomicU64,
+    /// The size at which it was last moved without being begun anew since, as somebody reads an old state.
+    moved_at: AtomicU64,
     is_being_moved: AtomicBool,
 }
 
 impl Log {
     /// From how many bytes on the log is moved into the database file.
     const FULL: u64 = 32 << 20;
+    /// How much it grows before it is moved again where it could not be begun anew.
+    const STEP: u64 = 8 << 20;
+
+    fn grown_to(&self, bytes: u64) {
+        if bytes < self.bytes.swap(bytes, Ordering::Relaxed) {
+            self.moved_at.store(0, Ordering::Relaxed);
+        }
+    }
 
     /// Whether the log is to be moved now, which the caller then does.
     fn claim(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) >= Self::FULL && !self.is_being_moved.swap(true, Ordering::Relaxed)
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let is_due = bytes >= Self::FULL && bytes >= self.moved_at.load(Ordering::Relaxed) + Self::STEP;
+        if !is_due || self.is_being_moved.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        self.moved_at.store(bytes, Ordering::Relaxed);
+        true
     }
 }
 
@@ -72,7 +88,7 @@ impl Session {
     pub(super) fn measure_log(&mut self, log: Arc<Log>) -> Result<()> {
         let page = self.number("PRAGMA page_size")?;
         let hook = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
-            log.bytes.store(u64::from(pages.unsigned_abs()) * page, Ordering::Relaxed);
+            log.grown_to(u64::from(pages.unsigned_abs()) * page);
             Ok(())
         };
         self.connection.wal_hook(Some(hook)).map_err(|error| self.failed(error))

@@ -71,8 +71,8 @@ pub(super) fn open_reader(options: &SqliteOptions, file: &Path) -> Result<Connec
 fn open(options: &SqliteOptions, file: &Path, access: OpenFlags) -> Result<Connection> {
     // Each connection stays on its thread, so that SQLite needs no locks of its own.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags).map_err(|error| failed(error, file))?;
-    connection.busy_timeout(options.busy_timeout).map_err(|error| failed(error, file))?;
+    let mut connection = Connection::open_with_flags(file, flags).map_err(|error| failed(error, file))?;
+    connection.busy_handler(Some(waiter(options.busy_timeout))).map_err(|error| failed(error, file))?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection
         .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384")
@@ -88,6 +88,20 @@ fn recognise(connection: &Connection, file: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("{} is not a database of Aquifer's: name another file", file.display())))
+}
+
+/// Waits for a lock that another connection holds. SQLite's own way sleeps up to 100 ms at a time: beside a busy writer
+/// that is hardly ever the moment at which the lock is free.
+fn waiter(wait: Duration) -> impl FnMut(i32) -> bool + Send {
+    let mut end = Instant::now();
+    move |attempts| {
+        if attempts == 0 {
+            end = Instant::now() + wait;
+        }
+        let pause = Duration::from_micros(50 << attempts.clamp(0, 4));
+        thread::sleep(pause);
+        Instant::now() < end
+    }
 }
 
 /// Repeats what SQLite refuses because another process holds a lock, until it works or `wait` is over.

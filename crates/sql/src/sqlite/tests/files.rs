@@ -158,3 +158,23 @@ async fn a_newer_schema_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.message().contains("x.db has schema version 99, newer than"), "{error}");
 }
+
+#[tokio::test]
+async fn the_log_stays_small_and_ends_with_the_handle() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = opened(SqliteOptions::new(directory.path().join("x.db"))).await;
+    let log = directory.path().join("x.db-wal");
+    let mut largest = 0;
+    for number in 0..200 {
+        let mut big = tenant(&format!("t{number}"), &number.to_string());
+        big.metadata = Some(aquifer_core::Json::encode(&"x".repeat(1 << 20)).unwrap());
+        backend.commit_one(Transaction::new(vec![Operation::Insert(big.to_record())])).await.unwrap();
+        largest = largest.max(fs::metadata(&log).unwrap().len());
+    }
+    assert!((32 << 20..150 << 20).contains(&largest), "{largest} bytes");
+    let stats = backend.stats().await.unwrap();
+    assert_eq!(stats.records[0], ("tenants", 200));
+    assert!(stats.facts.iter().any(|(name, value)| *name == "wal_bytes" && value.parse::<u64>().unwrap() > 0));
+    backend.close().await.unwrap();
+    assert!(!log.exists());
+}
