@@ -3,6 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::chain::link;
+use crate::data::Data;
+use crate::entry::Fact;
+use crate::machine::StepRow;
+use crate::redact::Redactor;
 use aquifer_core::kinds::{
     Control, EventBatch, Execution, ExecutionColumn, ExecutionLog, ExecutionState, ExecutionStateColumn, LogLevel,
     Payload, Step,
@@ -11,12 +16,6 @@ use aquifer_core::{
     BackendExt, Condition, Entity, Error, ErrorKind, ExecutionId, Key, Operation, Retry, Store, TenantId, Timestamp,
     Transaction, Value, WorkerId,
 };
-use sha2::{Digest, Sha256};
-
-use crate::data::{Data, hex};
-use crate::entry::Fact;
-use crate::machine::StepRow;
-use crate::redact::Redactor;
 
 /// How long to wait before asking a backend again that did not answer: at first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -290,10 +289,7 @@ impl Journal {
         }
         text.push(']');
         let entries = self.redactor.redact(&text);
-        let mut hasher = Sha256::new();
-        hasher.update(head.event_hash.as_deref().unwrap_or_default().as_bytes());
-        hasher.update(entries.as_bytes());
-        let hash = hex(&hasher.finalize());
+        let hash = link(head.event_hash.as_deref(), &entries);
         let first = head.last_event.saturating_add(1);
         head.last_event = head.last_event.saturating_add(count);
         head.event_hash = Some(hash.clone());

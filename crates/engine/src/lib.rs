@@ -5,6 +5,7 @@
 //! - a *journal* writes down each turn of a machine as one transaction: continuation, steps and events together;
 //! - the *runtime* drives many executions in one process, and takes over from processes that died.
 
+mod chain;
 mod data;
 mod entry;
 mod journal;
@@ -15,6 +16,7 @@ mod redact;
 mod runtime;
 
 pub use aquifer_effects::http::HttpOptions;
+pub use chain::verify_events;
 pub use entry::Event;
 pub use options::{EngineOptions, MapSecrets, NoSecrets, Observer, SecretSource};
 pub use runtime::{

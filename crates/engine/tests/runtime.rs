@@ -3,11 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aquifer_core::kinds::{EventBatch, Execution, SCHEMA, Status, Step};
+use aquifer_core::kinds::{EventBatch, EventBatchColumn, Execution, SCHEMA, Status, Step};
 use aquifer_core::layers::GroupCommit;
-use aquifer_core::{Backend, Clock, Entity, ExecutionId, ManualClock, Scan, Store, Stored, TenantId, Timestamp};
+use aquifer_core::{
+    Backend, BackendExt, Clock, Condition, Entity, ExecutionId, ManualClock, Operation, Scan, Store, Stored, TenantId,
+    Timestamp, Transaction,
+};
 use aquifer_engine::{
     ControlError, DEFAULT_TENANT, Engine, EngineOptions, Observer, Start, StartError, VersionRef, WorkflowRef,
+    verify_events,
 };
 use aquifer_memory::MemoryBackend;
 use serde_json::{Value, json};
@@ -357,6 +361,42 @@ do:
     let scan = Scan::key(EventBatch::KIND).equals(tenant()).equals(&id).with_detail();
     let batches = world.backend.scan(&scan).await.unwrap().records;
     assert!(batches.iter().all(|record| record.size() < 5000), "events refer to large data");
+}
+
+#[tokio::test]
+async fn a_missing_or_altered_event_shows() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let body = "do:\n- a: { run: { shell: { command: 'true' } } }\n- b: { run: { shell: { command: 'true' } } }\n";
+    let id = begin(&engine, "chain", body, json!({})).await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(verify_events(engine.store(), &tenant(), &id).await.unwrap(), execution.last_event);
+    let scan = Scan::key(EventBatch::KIND).equals(tenant()).equals(&id).with_detail();
+    let batches = world.backend.scan(&scan).await.unwrap().records;
+    assert!(batches.len() > 2);
+    for (position, record) in batches.iter().enumerate() {
+        let batch = EventBatch::from_record(record.clone()).unwrap();
+        let entries = EventBatchColumn::entries as usize;
+        let altered = batch.entries.replacen("task", "tusk", 1);
+        let tampered = altered != batch.entries;
+        let set = |text: String| Operation::Update {
+            key: record.key(),
+            condition: Condition::Exists,
+            set: vec![(entries, text.into())],
+        };
+        let write = |operation: Operation| async {
+            world.backend.commit_one(Transaction::new(vec![operation])).await.unwrap();
+        };
+        if tampered {
+            write(set(altered)).await;
+            assert!(verify_events(engine.store(), &tenant(), &id).await.is_err(), "altered batch {position}");
+            write(set(batch.entries.clone())).await;
+        }
+        write(Operation::Delete { key: record.key(), condition: Condition::Exists }).await;
+        assert!(verify_events(engine.store(), &tenant(), &id).await.is_err(), "missing batch {position}");
+        write(Operation::Insert(record.clone())).await;
+        assert!(verify_events(engine.store(), &tenant(), &id).await.is_ok());
+    }
 }
 
 #[derive(Debug, Default)]
