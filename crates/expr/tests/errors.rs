@@ -76,6 +76,7 @@ fn compile_errors_point_at_the_mistake() {
         ("{1: 2}", "1", "`1` stands where a key of an object is expected"),
         ("if .a then 1", "", "the expression ends where `end` is expected"),
         (".a == 1 == 2", "==", "comparisons cannot be chained; use brackets, or `and`"),
+        (".a = .b = 2", "=", "assignments cannot be chained; use brackets"),
         ("\"abc", "\"abc", "the string has no closing quote"),
         ("\"a\\qb\"", "\\q", "no such escape; a backslash itself is written `\\\\`"),
         ("\"\\u12\"", "\\u", "`\\u` takes four hexadecimal digits"),

@@ -223,12 +223,18 @@ impl<'s> Parser<'s> {
     fn assignment(&mut self) -> Parsed<Id> {
         let start = self.peek()?.1;
         let left = self.binary(0)?;
-        let (Token::Symbol(symbol @ ("=" | "|=" | "+=" | "-=" | "*=" | "/=" | "%=" | "//=")), ..) = self.peek()? else {
+        let (Token::Symbol(symbol), ..) = self.peek()? else { return Ok(left) };
+        if !ASSIGNMENTS.contains(&symbol) {
             return Ok(left);
-        };
+        }
         self.next()?;
-        // what stands on the right goes as far as an alternative does: `.a = .b // 1`
-        let right = self.nested(Self::alternative)?;
+        // as in jq, `.a = .b // 1` is `(.a = .b) // 1`
+        let right = self.binary(0)?;
+        if let (Token::Symbol(symbol), ..) = self.peek()?
+            && ASSIGNMENTS.contains(&symbol)
+        {
+            return Err(self.error("assignments cannot be chained; use brackets"));
+        }
         let operator = symbol.chars().next().unwrap_or('=');
         Ok(self.add(
             start,
@@ -323,6 +329,8 @@ impl<'s> Parser<'s> {
         Ok(Some(definition))
     }
 }
+
+const ASSIGNMENTS: [&str; 8] = ["=", "|=", "+=", "-=", "*=", "/=", "%=", "//="];
 
 const COMPARISON: u8 = 2;
 
