@@ -1,3 +1,56 @@
 //! The project's own tools, run as `cargo xtask`.
 
-fn main() {}
+mod audit;
+mod ci;
+mod command;
+mod conformance;
+mod interpreters;
+mod nearest;
+mod summary;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::Failure;
+
+/// The project's own tools.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds everything and runs the whole suite, doctests included
+    Test,
+    /// Runs the store contract's conformance suite and prints a line for each backend
+    Conformance {
+        /// A backend to test; all of them by default
+        #[arg(long = "backend", value_name = "NAME")]
+        backends: Vec<String>,
+    },
+    /// Checks the dependencies against deny.toml
+    Audit,
+    /// Does all that has to pass before a change is merged
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Test => test::run(),
+        Task::Conformance { backends } => conformance::run(&backends),
+        Task::Audit => audit::check(),
+        Task::Ci => ci::run_all(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
