@@ -74,15 +74,18 @@ cases! {
         every_index_is_ordered,
         every_index_takes_prefixes_and_ranges,
         ranges_of_every_type,
-        pages_follow_each_other,
-        pages_survive_changes,
         an_index_follows_updates,
         an_index_is_sparse,
         details_come_when_asked_for,
         text_is_ordered_by_its_bytes,
         integers_and_times_are_ordered_as_such,
-        a_cursor_stays_in_its_listing,
         what_is_wrong_is_refused,
+    }
+    paging {
+        pages_follow_each_other,
+        records_that_stay_appear_once,
+        the_record_where_a_page_ended_may_go,
+        a_cursor_stays_in_its_listing,
     }
     claims {
         the_lowest_are_taken_first,
@@ -148,6 +151,7 @@ cases! {
         a_conflict_never_fails_its_neighbours,
         what_was_acknowledged_is_seen_by_others,
         transactions_are_never_seen_in_part,
+        listings_are_whole_while_others_write,
     }
     model {
         random_operations_are_answered_as_the_reference_does,

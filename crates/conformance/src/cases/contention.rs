@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aquifer_core::{
-    Backend, BackendExt, Claim, Entity, ErrorKind, Key, Operation, Result, Timestamp, Transaction, Value,
+    Backend, BackendExt, Claim, Entity, ErrorKind, Key, Operation, Result, Scan, Timestamp, Transaction, Value,
 };
 use futures_util::future::join_all;
 
 use crate::harness::Database;
 use crate::schema::{Group, GroupColumn, THINGS, Thing, ThingColumn};
-use crate::support::{get, group, insert, key, open, set, set_at, thing, things};
+use crate::support::{delete, get, group, insert, key, open, pages, set, set_at, thing, things};
 
 const COUNT: usize = GroupColumn::count as usize;
 const TASKS: usize = 8;
@@ -240,4 +240,52 @@ pub(crate) async fn transactions_are_never_seen_in_part(database: &dyn Database)
         tokio::task::yield_now().await;
     }
     writing.await.expect("the writer ends");
+}
+
+pub(crate) async fn listings_are_whole_while_others_write(database: &dyn Database) {
+    let [writer, reader] = two_handles(database).await;
+    // Every third stays where it is; the others come, move about and go.
+    let stay: Vec<i64> = (0..60).step_by(3).collect();
+    for number in &stay {
+        insert(&*writer, ranked(*number).to_record()).await;
+    }
+    let done = Arc::new(AtomicBool::new(false));
+    let writing = {
+        let done = Arc::clone(&done);
+        tokio::spawn(async move {
+            for round in 0..10 {
+                for number in (0..60).filter(|number| number % 3 != 0) {
+                    let rank = vec![(ThingColumn::rank as usize, Value::from((number * 37 + round) % 60))];
+                    for operation in
+                        [Operation::Insert(ranked(number).to_record()), set(key(number), rank), delete(key(number))]
+                    {
+                        commit(&*writer, vec![operation]).await.expect("it commits");
+                    }
+                }
+            }
+            done.store(true, Ordering::Release);
+        })
+    };
+    let mut looks = 0;
+    while !done.load(Ordering::Acquire) || looks < 3 {
+        for descending in [false, true] {
+            let scan = Scan::index(Thing::KIND, "by_rank").limit(4).descending(descending);
+            let mut seen: Vec<i64> = pages(&*reader, &scan)
+                .await
+                .iter()
+                .map(|record| integer(&record.values[ThingColumn::number as usize]))
+                .filter(|number| stay.contains(number))
+                .collect();
+            if descending {
+                seen.reverse();
+            }
+            assert!(seen == stay || reader.capabilities().scans_may_lag, "{seen:?}");
+        }
+        looks += 1;
+    }
+    writing.await.expect("the writer ends");
+}
+
+fn ranked(number: i64) -> Thing {
+    Thing { rank: Some(number), ..thing(number) }
 }

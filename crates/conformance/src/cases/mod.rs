@@ -8,6 +8,7 @@ pub(crate) mod fidelity;
 pub(crate) mod limits;
 pub(crate) mod migration;
 pub(crate) mod model;
+pub(crate) mod paging;
 pub(crate) mod records;
 pub(crate) mod retries;
 pub(crate) mod scans;

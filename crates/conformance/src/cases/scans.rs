@@ -1,14 +1,14 @@
-//! Listings in the order of an index, page by page.
+//! Listings in the order of an index.
 
 use std::ops::Bound;
 
-use aquifer_core::{Backend, Cursor, Entity, ErrorKind, Kind, Operation, Record, SCHEMA, Scan, Timestamp, Value};
+use aquifer_core::{Backend, Entity, ErrorKind, Kind, Record, SCHEMA, Scan, Timestamp, Value};
 
 use crate::generate::{family, is_referring, sibling};
 use crate::harness::Database;
 use crate::schema::{Thing, ThingColumn};
 use crate::support::{
-    commit, compare, delete, done, expect_listing, insert, key, listed, open, pages, refused, set, thing, things,
+    compare, delete, done, expect_listing, insert, key, listed, open, refused, set, thing, things,
 };
 
 /// Stores several records of every kind, with ties, of two tenants; answers all.
@@ -43,7 +43,7 @@ fn scan(kind: &'static Kind, index: Option<&'static str>) -> Scan {
     Scan { index, ..Scan::key(kind) }
 }
 
-async fn expect_both_ways(backend: &dyn Backend, scan: &Scan, mut expected: Vec<Record>) {
+pub(crate) async fn expect_both_ways(backend: &dyn Backend, scan: &Scan, mut expected: Vec<Record>) {
     expect_listing(backend, scan, &expected).await;
     expected.reverse();
     expect_listing(backend, &scan.clone().descending(true), &expected).await;
@@ -112,7 +112,7 @@ fn within(value: &Value, lower: &Bound<Value>, upper: &Bound<Value>) -> bool {
 }
 
 /// Inserts one thing for each, numbered from 0.
-async fn insert_each<T>(
+pub(crate) async fn insert_each<T>(
     backend: &dyn Backend,
     values: impl IntoIterator<Item = T>,
     with: fn(&mut Thing, T),
@@ -169,82 +169,6 @@ pub(crate) async fn ranges_of_every_type(database: &dyn Database) {
     // A range that ends before it begins.
     let backwards = Scan::index(Thing::KIND, "by_rank").from(Bound::Included(2.into())).to(Bound::Included(1.into()));
     expect_both_ways(&*backend, &backwards, vec![]).await;
-}
-
-pub(crate) async fn pages_follow_each_other(database: &dyn Database) {
-    let backend = things(database).await;
-    let records = insert_each(&*backend, 0..25, |thing, number| thing.rank = Some(number / 10)).await;
-    let by_rank = Scan::index(Thing::KIND, "by_rank");
-    for limit in [1, 7, 24, 25, 26, 1000] {
-        expect_both_ways(&*backend, &by_rank.clone().limit(limit), records.clone()).await;
-    }
-    // A cursor is text that may travel, and each use of it gives the same page.
-    let first = backend.scan(&by_rank.clone().limit(10)).await.expect("the scan succeeds");
-    let cursor = Cursor::from_text(first.next.expect("there is more").as_str());
-    let url_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    assert!(cursor.as_str().bytes().all(url_safe), "{cursor:?}");
-    for _ in 0..2 {
-        let next = by_rank.clone().limit(10).after(Some(cursor.clone()));
-        assert_eq!(backend.scan(&next).await.expect("the scan succeeds").records, records[10..20]);
-    }
-    // The size of the page may change on the way.
-    let rest = by_rank.clone().limit(1000).after(Some(cursor));
-    let rest = backend.scan(&rest).await.expect("the scan succeeds");
-    assert_eq!((rest.records.as_slice(), rest.next), (&records[10..], None));
-}
-
-pub(crate) async fn pages_survive_changes(database: &dyn Database) {
-    for descending in [false, true] {
-        let backend = things(database).await;
-        // Even numbers stay; odd ones come and go.
-        let stay: Vec<Record> = (0..40)
-            .step_by(2)
-            .map(|number| {
-                let mut thing = thing(number);
-                thing.rank = Some(number);
-                Record { revision: 1, ..thing.to_record() }
-            })
-            .collect();
-        for record in &stay {
-            insert(&*backend, record.clone()).await;
-        }
-        expect_listing(&*backend, &Scan::index(Thing::KIND, "by_rank"), &stay).await;
-        let mut scan = Scan::index(Thing::KIND, "by_rank").limit(3).descending(descending);
-        let mut seen = Vec::new();
-        loop {
-            let page = backend.scan(&scan).await.expect("the scan succeeds");
-            let last = page.records.last().map(|record| record.values[ThingColumn::number as usize].clone());
-            seen.extend(page.records.into_iter().filter(|record| stay.contains(record)));
-            let Some(next) = page.next else { break };
-            scan.cursor = Some(next);
-            // Around the place where the page ended, records come and the odd ones go again.
-            let Some(Value::Integer(last)) = last else { panic!("a page that has a next one has a record") };
-            for number in [last - 1, last + 1, 1, 39] {
-                if number % 2 != 0 {
-                    let mut thing = thing(number);
-                    thing.rank = Some(number);
-                    if commit(&*backend, vec![Operation::Insert(thing.to_record())]).await.is_err() {
-                        done(&*backend, vec![delete(key(number))]).await;
-                    }
-                }
-            }
-        }
-        seen.sort_by(|a, b| compare(&a.key().values, &b.key().values));
-        assert_eq!(seen, stay);
-        // The record at which a page ended may itself go.
-        let mut scan = Scan::index(Thing::KIND, "by_rank").limit(4).descending(descending);
-        let page = backend.scan(&scan).await.expect("the scan succeeds");
-        let expected = pages(&*backend, &scan).await[4..].to_vec();
-        done(&*backend, vec![delete(page.records[3].key())]).await;
-        scan.cursor = page.next;
-        assert_eq!(pages(&*backend, &scan).await, expected);
-        for record in pages(&*backend, &Scan::key(Thing::KIND)).await {
-            done(&*backend, vec![delete(record.key())]).await;
-        }
-        for group in pages(&*backend, &Scan::key(crate::schema::Group::KIND)).await {
-            done(&*backend, vec![delete(group.key())]).await;
-        }
-    }
 }
 
 pub(crate) async fn an_index_follows_updates(database: &dyn Database) {
@@ -389,39 +313,6 @@ pub(crate) async fn integers_and_times_are_ordered_as_such(database: &dyn Databa
         records.push(Record { revision: 1, ..thing(number).to_record() });
     }
     expect_both_ways(&*backend, &Scan::key(Thing::KIND), listed(Thing::KIND, None, &records, false)).await;
-}
-
-pub(crate) async fn a_cursor_stays_in_its_listing(database: &dyn Database) {
-    let backend = things(database).await;
-    insert_each(&*backend, 0..10, |thing, number| {
-        thing.rank = Some(number);
-        thing.name = Some("name".to_owned());
-    })
-    .await;
-    let by_name = Scan::index(Thing::KIND, "by_name").equals("t").limit(3);
-    let mut cursor = None;
-    for _ in 0..100 {
-        cursor = backend.scan(&by_name).await.expect("the scan succeeds").next;
-        if cursor.is_some() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert!(cursor.is_some(), "there is more");
-    let others = [
-        Scan { prefix: vec!["u".into()], ..by_name.clone() },
-        Scan { descending: true, ..by_name.clone() },
-        Scan::key(Thing::KIND),
-        Scan::index(Thing::KIND, "by_rank"),
-        Scan::key(crate::schema::Group::KIND),
-    ];
-    for other in others {
-        refused(backend.scan(&other.after(cursor.clone())).await, ErrorKind::Invalid);
-    }
-    for text in ["", "x", "AAAA", "e30", "%", "💥"] {
-        let scan = by_name.clone().after(Some(Cursor::from_text(text)));
-        refused(backend.scan(&scan).await, ErrorKind::Invalid);
-    }
 }
 
 pub(crate) async fn what_is_wrong_is_refused(database: &dyn Database) {
