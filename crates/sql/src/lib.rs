@@ -2,14 +2,27 @@
 //!
 //! [`Dialect`] is one database's SQL as data; [`migration`] and [`Catalog`] write the tables and the statements of every declared
 //! kind in it, once. [`sqlite`] is the backend over a SQLite file.
-
-#![deny(clippy::print_stdout, clippy::print_stderr)]
+//!
+//! ```
+//! use aquifer_core::{Backend, SCHEMA, Scan};
+//! use aquifer_sql::{SqliteBackend, SqliteOptions};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> aquifer_core::Result<()> {
+//! // A file would be `SqliteOptions::from_url("sqlite:workflows.db")?`.
+//! let backend = SqliteBackend::open(SqliteOptions::memory(), &SCHEMA)?;
+//! backend.migrate().await?;
+//! let tenants = SCHEMA.kind("tenants").ok_or_else(|| aquifer_core::Error::invalid("no tenants"))?;
+//! assert!(backend.scan(&Scan::key(tenants)).await?.records.is_empty());
+//! backend.close().await
+//! # }
+//! ```
 
 mod dialect;
 pub mod sqlite;
 mod statements;
 mod tables;
-mod writer;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -18,4 +31,4 @@ pub use dialect::{Dialect, IndexHint, MARIADB, MYSQL, POSTGRES, Placeholder, SQL
 pub use sqlite::{Durability, SqliteBackend, SqliteOptions};
 pub use statements::{Catalog, Statements};
 pub use tables::{index_name, migration};
-pub use writer::Query;
+pub use text::Query;

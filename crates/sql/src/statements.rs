@@ -8,7 +8,7 @@ use aquifer_core::{Claim, Condition, Error, Index, Kind, Result, Scan, Schema, V
 
 use crate::dialect::Dialect;
 use crate::tables::{REVISION, TRANSACTION_ID, index_name, nullable};
-use crate::writer::{Query, Sql};
+use crate::text::{Query, Sql};
 
 /// The statements over every kind of a schema.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use aquifer_core::{Column, ColumnType, Index, Kind, Schema};
 
 use crate::dialect::Dialect;
-use crate::writer::Sql;
+use crate::text::Sql;
 
 /// The column that counts the writes of a record.
 pub(crate) const REVISION: &str = "revision";

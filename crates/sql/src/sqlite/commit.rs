@@ -170,6 +170,7 @@ impl Session {
         }
     }
 
+    /// What a retried transaction is answered if it was applied before.
     fn applied_before(&self, transaction: &Transaction) -> Result<Option<Committed>> {
         let found: Result<Vec<_>> =
             transaction.operations.iter().map(|operation| self.trace(&operation.key())).collect();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use aquifer_core::{Error, ErrorKind, Result, Retry};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::error::failed;
+use super::error::{failed, read_only};
 use super::options::{Durability, SqliteOptions};
 use super::session::Session;
 
@@ -48,6 +48,10 @@ pub(super) fn open_writer(options: &SqliteOptions, file: &Path) -> Result<Connec
         (false, false) => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
     let connection = open(options, file, access)?;
+    // SQLite opens a file that it may not write for reading, without a word.
+    if !options.read_only && connection.is_readonly("main").unwrap_or(false) {
+        return Err(read_only(&file.display()));
+    }
     recognise(&connection, file)?;
     if !options.read_only && !options.is_memory() {
         // Switching needs the file for itself for a moment, and SQLite does not always wait for that.

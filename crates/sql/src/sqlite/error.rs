@@ -1,6 +1,6 @@
 //! What SQLite's errors mean to the contract.
 
-use std::path::Path;
+use std::path::{Display, Path};
 
 use aquifer_core::{Error, ErrorKind, Retry};
 use rusqlite::{Error as SqliteError, ErrorCode};
@@ -17,14 +17,16 @@ pub(super) fn failed(error: SqliteError, file: &Path) -> Error {
         }
         Some(ErrorCode::OutOfMemory) => Error::unavailable("out of memory"),
         Some(ErrorCode::SystemIoFailure) => Error::unavailable(format!("{file} cannot be read or written")),
-        Some(ErrorCode::CannotOpen) => {
-            Error::unavailable(format!("{file}, or one of the files beside it, cannot be opened"))
-        }
+        // Mostly a matter of rights; SQLite does not tell.
+        Some(ErrorCode::CannotOpen) => Error::new(
+            ErrorKind::Unauthorized,
+            format!(
+                "{file} cannot be opened: grant the right to read and write the file and its directory, \
+                 or raise the limit of open files"
+            ),
+        ),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
-            Error::new(
-                ErrorKind::Unauthorized,
-                format!("{file} is read-only: grant the right to write the file and its directory"),
-            )
+            read_only(&file)
         }
         Some(ErrorCode::DatabaseCorrupt) => {
             Error::corrupt(format!("{file} is damaged: restore it from a backup, or salvage it with sqlite3 .recover"))
@@ -37,6 +39,12 @@ pub(super) fn failed(error: SqliteError, file: &Path) -> Error {
         _ => Error::unavailable(format!("SQLite failed on {file}")).with_retry(Retry::Permanent),
     };
     translated.with_source(error)
+}
+
+/// A file that cannot be written.
+pub(super) fn read_only(file: &Display<'_>) -> Error {
+    let message = format!("{file} is read-only: grant the right to write the file and its directory");
+    Error::new(ErrorKind::Unauthorized, message)
 }
 
 /// Whether a statement names something that only `migrate` creates.

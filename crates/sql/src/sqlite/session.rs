@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Connection};
 use super::error::failed;
 use super::values::Binder;
 use crate::statements::Catalog;
-use crate::writer::Query;
+use crate::text::Query;
 
 /// What the threads of one handle share.
 #[derive(Debug)]

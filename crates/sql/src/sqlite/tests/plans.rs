@@ -10,7 +10,7 @@ use super::super::{connection, options::SqliteOptions};
 use crate::dialect::SQLITE;
 use crate::statements::Catalog;
 use crate::tables::index_name;
-use crate::writer::Query;
+use crate::text::Query;
 
 fn session() -> Session {
     let options = SqliteOptions::memory();
