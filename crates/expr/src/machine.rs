@@ -106,11 +106,8 @@ impl<'a> Machine<'a> {
         match node {
             Node::Identity => out(input),
             Node::Descend => self.descend(input, out),
-            Node::Index(base, key) => self.operand(*key, env, &input.value, &mut |key| {
-                self.eval(*base, env, input.clone(), &mut |item| out(self.child(id, &item, &key)?))
-            }),
-            Node::Slice(base, start, end) => self.slices(id, (*base, *start, *end), env, input, out),
-            Node::Iterate(base) => self.eval(*base, env, input, &mut |item| self.iterate(id, item, out)),
+            Node::Index(..) | Node::Slice(..) | Node::Iterate(_) => self.step(id, node, false, env, input, out),
+            Node::Optional(step) => self.step(*step, self.node(*step), true, env, input, out),
             Node::Pipe(left, right) => self.eval(*left, env, input, &mut |item| self.eval(*right, env, item, out)),
             Node::Comma(left, right) => {
                 self.eval(*left, env, input.clone(), out)?;

@@ -62,6 +62,8 @@ pub(crate) enum Node {
     UpdateAlternative(Id, Id),
     If(Id, Id, Option<Id>),
     Try(Id, Option<Id>),
+    /// `?` behind an index, a slice or `[]`: that step alone may fail, not what comes before it.
+    Optional(Id),
     Array(Option<Id>),
     Object(Vec<(Id, Id)>),
     Text(Format, Vec<Part>),

@@ -11,51 +11,62 @@ use crate::value::{Members, Text, Val, compare, equal, index, slice};
 type Values<'o, 'a> = &'o mut dyn FnMut(Val<'a>) -> Res<'a, ()>;
 
 impl<'a> Machine<'a> {
-    /// `item[key]`
-    pub(super) fn child(&self, id: Id, item: &Item<'a>, key: &Val<'a>) -> Res<'a, Item<'a>> {
-        let value = index(self.meter(), &item.value, key).map_err(|stop| stop.at(id))?;
-        Ok(Item { value, path: item.path.child(|| key.clone())? })
-    }
-
-    pub(super) fn slices(
+    /// `.[key]`, `.[start:end]` and `.[]`; an optional step has no output where it would fail.
+    pub(super) fn step(
         &self,
         id: Id,
-        (base, start, end): (Id, Option<Id>, Option<Id>),
+        node: &'a Node,
+        optional: bool,
         env: &Env<'_, 'a>,
         input: Item<'a>,
         out: Out<'_, 'a>,
     ) -> Res<'a, ()> {
-        self.optional(end, env, &input.value, &mut |end| {
-            self.optional(start, env, &input.value, &mut |start| {
-                self.eval(base, env, input.clone(), &mut |item| {
-                    let value = slice(self.meter(), &item.value, &start, &end).map_err(|stop| stop.at(id))?;
-                    let path = match item.path {
-                        Path::None => Path::None,
-                        path => {
-                            let mut key = Members::new(self.meter())?;
-                            key.put(Text::Borrowed("start"), start.clone())?;
-                            key.put(Text::Borrowed("end"), end.clone())?;
-                            path.child(|| Val::object(key))?
-                        }
-                    };
-                    out(Item { value, path })
+        let pass = |result: Res<'a, Item<'a>>, out: Out<'_, 'a>| match result {
+            Ok(item) => out(item),
+            Err(stop) if optional && matches!(*stop, Stop::Error { .. }) => Ok(()),
+            Err(stop) => Err(stop.at(id)),
+        };
+        match node {
+            Node::Index(base, key) => self.operand(*key, env, &input.value, &mut |key| {
+                self.eval(*base, env, input.clone(), &mut |item| pass(self.child(&item, &key), out))
+            }),
+            Node::Slice(base, start, end) => self.bound(*end, env, &input.value, &mut |end| {
+                self.bound(*start, env, &input.value, &mut |start| {
+                    self.eval(*base, env, input.clone(), &mut |item| pass(self.part(&item, &start, &end), out))
                 })
-            })
-        })
-    }
-
-    fn optional(&self, id: Option<Id>, env: &Env<'_, 'a>, value: &Val<'a>, out: Values<'_, 'a>) -> Res<'a, ()> {
-        match id {
-            Some(id) => self.operand(id, env, value, out),
-            None => out(Val::Null),
+            }),
+            Node::Iterate(base) => self.eval(*base, env, input, &mut |item| match &item.value {
+                Val::Array(_) | Val::Object(_) => self.children(&item, out),
+                _ if optional => Ok(()),
+                other => Err(self.context.wrong(other, "cannot be iterated over").at(id)),
+            }),
+            _ => Ok(()),
         }
     }
 
-    /// `item[]`
-    pub(super) fn iterate(&self, id: Id, item: Item<'a>, out: Out<'_, 'a>) -> Res<'a, ()> {
-        match &item.value {
-            Val::Array(_) | Val::Object(_) => self.children(&item, out),
-            other => Err(self.context.wrong(other, "cannot be iterated over").at(id)),
+    fn child(&self, item: &Item<'a>, key: &Val<'a>) -> Res<'a, Item<'a>> {
+        let value = index(self.meter(), &item.value, key)?;
+        Ok(Item { value, path: item.path.child(|| key.clone())? })
+    }
+
+    fn part(&self, item: &Item<'a>, start: &Val<'a>, end: &Val<'a>) -> Res<'a, Item<'a>> {
+        let value = slice(self.meter(), &item.value, start, end)?;
+        let path = match &item.path {
+            Path::None => Path::None,
+            path => {
+                let mut key = Members::new(self.meter())?;
+                key.put(Text::Borrowed("start"), start.clone())?;
+                key.put(Text::Borrowed("end"), end.clone())?;
+                path.child(|| Val::object(key))?
+            }
+        };
+        Ok(Item { value, path })
+    }
+
+    fn bound(&self, id: Option<Id>, env: &Env<'_, 'a>, value: &Val<'a>, out: Values<'_, 'a>) -> Res<'a, ()> {
+        match id {
+            Some(id) => self.operand(id, env, value, out),
+            None => out(Val::Null),
         }
     }
 

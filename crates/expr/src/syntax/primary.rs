@@ -34,8 +34,10 @@ impl<'s> Parser<'s> {
     }
 
     fn term(&mut self) -> Parsed<Id> {
-        let start = self.peek()?.1;
-        let mut term = self.primary()?;
+        let (token, start, _) = self.peek()?;
+        let bracket = token == Token::Symbol("(");
+        let first = self.primary()?;
+        let mut term = first;
         loop {
             let (token, _, end) = self.peek()?;
             match token {
@@ -63,7 +65,14 @@ impl<'s> Parser<'s> {
                 }
                 Token::Symbol("?") => {
                     self.at = end;
-                    term = self.add(start, Node::Try(term, None));
+                    // brackets are a term of their own, and are tried as a whole
+                    let step = matches!(
+                        self.program.nodes[term as usize],
+                        Node::Index(..) | Node::Slice(..) | Node::Iterate(_)
+                    );
+                    let bracketed = term == first && bracket;
+                    let node = if step && !bracketed { Node::Optional(term) } else { Node::Try(term, None) };
+                    term = self.add(start, node);
                 }
                 _ => return Ok(term),
             }
