@@ -1,0 +1,70 @@
+//! Settings from `aquifer.toml`.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::setting::did_you_mean;
+use super::source::Source;
+use super::values::Values;
+use super::{SETTINGS, find};
+use crate::failure::{Failure, Result};
+use crate::input::read_text;
+
+/// The file that is read from the working directory where no other is named.
+pub(crate) const FILE_NAME: &str = "aquifer.toml";
+
+/// No file of settings is larger.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Reads the file at `path`, or [`FILE_NAME`] if there is one.
+///
+/// # Errors
+/// If a file that was named cannot be read; if it is no TOML, or has a key that is no setting.
+pub(super) fn load(path: Option<&Path>, values: &mut Values) -> Result<()> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None if Path::new(FILE_NAME).exists() => PathBuf::from(FILE_NAME),
+        None => return Ok(()),
+    };
+    let text = read_text(&path, MAX_BYTES)?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let place = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or(&text).matches('\n').count());
+        Failure::unusable(format!("{}:{place}: {}", path.display(), error.message()))
+    })?;
+    add("", &table, &path, values)
+}
+
+fn add(area: &str, table: &Table, path: &Path, values: &mut Values) -> Result<()> {
+    for (name, value) in table {
+        let key = if area.is_empty() { name.clone() } else { format!("{area}.{name}") };
+        if let Value::Table(inner) = value
+            && SETTINGS.iter().any(|setting| setting.key.starts_with(&format!("{key}.")))
+        {
+            add(&key, inner, path, values)?;
+            continue;
+        }
+        let Some(setting) = find(&key) else {
+            let areas = SETTINGS.iter().filter_map(|setting| setting.key.split_once('.')).map(|(area, _)| area);
+            let known: Vec<&str> = match value {
+                Value::Table(_) => areas.collect(),
+                _ => SETTINGS.iter().map(|setting| setting.key).collect(),
+            };
+            let hint = did_you_mean(&key, known.into_iter());
+            return Err(Failure::unusable(format!("{}: there is no setting {key:?}{hint}", path.display()))
+                .with_hint("`aquifer config` shows all settings"));
+        };
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Boolean(yes) => yes.to_string(),
+            Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
+                let text = format!("{}: the setting {key} takes text, a number, true or false", path.display());
+                return Err(Failure::unusable(text));
+            }
+        };
+        values.set(setting, value, Source::File(path.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Opening the database and the engine that the settings name.
+
+use std::sync::Arc;
+
+use aquifer::core::Store;
+use aquifer::engine::{Engine, EngineOptions, MapSecrets};
+use aquifer::{OpenOptions, mask};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::config::{DatabaseSettings, Settings};
+use crate::failure::{Failure, Result};
+use crate::input::read_json;
+
+/// The largest file of secrets.
+const MAX_SECRETS: usize = 1 << 20;
+
+/// Opens the database.
+///
+/// # Errors
+/// With its URL, secrets masked, and who named it.
+pub(crate) async fn open(database: &DatabaseSettings, options: OpenOptions) -> Result<Store> {
+    aquifer::open(&database.url, &options).await.map_err(|error| named(error, database))
+}
+
+/// The failure of a database, with its URL, secrets masked, and who named it.
+pub(crate) fn named(error: aquifer::core::Error, database: &DatabaseSettings) -> Failure {
+    Failure::from(error).with_hint(format!("the database is {}, from {}", mask(&database.url), database.source))
+}
+
+/// Finishes or hands back what the engine runs, and closes its database.
+pub(crate) async fn close(engine: Engine) {
+    engine.shutdown().await;
+    close_store(engine.store()).await;
+}
+
+/// Closes a database. What was acknowledged is durable, whatever comes of it.
+pub(crate) async fn close_store(store: &Store) {
+    if let Err(error) = store.backend().close().await {
+        tracing::warn!(%error, "the database was not closed properly");
+    }
+}
+
+/// What the engine is made with: the settings, and a file of secrets if one was named.
+///
+/// # Errors
+/// If the file is no JSON object.
+pub(crate) fn engine_options(settings: &Settings, secrets: Option<&Path>) -> Result<EngineOptions> {
+    let mut options = settings.engine_options();
+    if let Some(path) = secrets {
+        let Value::Object(map) = read_json(path, MAX_SECRETS)? else {
+            return Err(Failure::unusable(format!(
+                "{}: this is not a JSON object: write {{\"NAME\": \"value\"}}",
+                path.display()
+            )));
+        };
+        options.secrets = Arc::new(MapSecrets(map));
+    }
+    Ok(options)
+}
