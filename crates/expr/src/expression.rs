@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::library::{Context, Patterns};
 use crate::machine::{Machine, describe};
 use crate::meter::{Exhausted, Meter};
-use crate::stop::Stop;
+use crate::stop::{Res, Stop};
 use crate::syntax::{Program, compile};
 use crate::value::{Val, to_json};
 use crate::{Arguments, Bounds, CompileError, EvaluateError, EvaluateErrorKind};
@@ -66,7 +66,7 @@ impl Expression {
         }
         let globals = values.iter().map(|value| Val::from(&**value)).collect();
         let machine = Machine::new(program, globals, Context { meter, patterns });
-        let result = machine.first(Val::from(input)).and_then(|value| Ok(to_json(meter, &value)?));
+        let result: Res<'_, Value> = meter.nested(|| Ok(to_json(meter, &machine.first(Val::from(input))?)?));
         result.map_err(|stop| match *stop {
             Stop::Error { value, at } => {
                 EvaluateError { kind: EvaluateErrorKind::Failed, message: describe(program, source, meter, &value, at) }

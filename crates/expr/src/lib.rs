@@ -32,7 +32,7 @@
 //!   operations 10 000 (on stack that is allocated as needed). What is deeper is an error, never an overflow.
 //! - An expression sees its input and its arguments. There is no `env`, `input`, `debug` or `halt`, no modules and no time zone;
 //!   `now` is [`Bounds::now`]. The same arguments give the same result, on any machine.
-//! - No error of a bound can be caught by `try`, `?` or `//`.
+//! - An expression cannot catch the error of a bound.
 //!
 //! # Language
 //!

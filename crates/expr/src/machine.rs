@@ -173,22 +173,16 @@ impl<'a> Machine<'a> {
         .at(id)
     }
 
-    /// The outputs of `left` that are true; those of `right` if there are none. Errors of `left` count as its end.
+    /// The outputs of `left` that are true; those of `right` if there are none.
     fn alternative(&self, left: Id, right: Id, env: &Env<'_, 'a>, input: Item<'a>, out: Out<'_, 'a>) -> Res<'a, ()> {
         let mut any = false;
-        self.catch(
-            &mut |out| {
-                self.eval(left, env, input.clone(), &mut |item| {
-                    if item.value.is_true() {
-                        any = true;
-                        out(item)?;
-                    }
-                    Ok(())
-                })
-            },
-            out,
-            &mut |_, _| Ok(()),
-        )?;
+        self.eval(left, env, input.clone(), &mut |item| {
+            if item.value.is_true() {
+                any = true;
+                out(item)?;
+            }
+            Ok(())
+        })?;
         if any { Ok(()) } else { self.eval(right, env, input, out) }
     }
 

@@ -23,8 +23,10 @@ pub(crate) const MAX_DEPTH: u32 = 100;
 pub(crate) const MAX_WALK: u32 = 400;
 
 /// Stack that must remain before another level of evaluation; more is allocated otherwise.
-const RED_ZONE: usize = 128 << 10;
-const STACK: usize = 1 << 20;
+///
+/// Enough for the walks through values that a level may start, and for serde_json, without optimisation.
+const RED_ZONE: usize = 640 << 10;
+const STACK: usize = 4 << 20;
 
 /// The bounds of one evaluation, and what is left of them.
 pub(crate) struct Meter {

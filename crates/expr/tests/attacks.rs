@@ -226,6 +226,10 @@ fn hostile_sources_do_not_compile() {
     }
 }
 
+fn many(item: impl Fn(usize) -> String, count: usize) -> String {
+    (0..count).map(item).collect::<Vec<_>>().join(",")
+}
+
 #[test]
 fn long_sources_run() {
     for (source, result) in [
@@ -236,6 +240,20 @@ fn long_sources_run() {
         (format!(".{}", "[0]?".repeat(10_000)), json!(null)),
         (format!(".{}", ".a".repeat(10_000)).replacen("..", ".", 1), json!(null)),
         (format!("{}1{}", "(".repeat(150), ")".repeat(150)), json!(1)),
+        (format!("{{a: (1, 2), {}}} | length", many(|i| format!("k{i}: 1"), 5000)), json!(5001)),
+        (format!("{{{}}} | length", many(|i| format!("k{i}: 1"), 5000)), json!(5000)),
+        (format!("\"\\(1, 2){}\" | length", "\\(1)x".repeat(5000)), json!(10_001)),
+        (format!(". as [{}] | $v0", many(|i| format!("$v{i}"), 5000)), json!(null)),
+        (
+            format!("def f({}): p0; f({})", many(|i| format!("p{i}"), 5000), vec!["1"; 5000].join(";"))
+                .replace(',', ";"),
+            json!(1),
+        ),
+        (
+            format!("def f({}): $p0; f({})", many(|i| format!("$p{i}"), 4000), vec!["1"; 4000].join(";"))
+                .replace(',', ";"),
+            json!(1),
+        ),
     ] {
         match evaluate(&source, &Value::Null) {
             Ok(value) => assert_eq!(value, result),

@@ -94,7 +94,7 @@ impl<'a> Machine<'a> {
             None => within(home),
             Some((filter, rest)) => {
                 let bound = Env { frame: Frame::Filter(*filter, env), outer: Some(home) };
-                self.filters(rest, env, &bound, within)
+                self.meter().nested(|| self.filters(rest, env, &bound, within))
             }
         }
     }
@@ -111,10 +111,10 @@ impl<'a> Machine<'a> {
         match (marks.split_first(), arguments.split_first()) {
             (Some((true, marks)), Some((argument, arguments))) => self.operand(*argument, env, input, &mut |value| {
                 let bound = inner.with(Frame::Variable(value));
-                self.argument_values(marks, arguments, env, &bound, input, within)
+                self.meter().nested(|| self.argument_values(marks, arguments, env, &bound, input, within))
             }),
             (Some((false, marks)), Some((_, arguments))) => {
-                self.argument_values(marks, arguments, env, inner, input, within)
+                self.meter().nested(|| self.argument_values(marks, arguments, env, inner, input, within))
             }
             _ => within(inner),
         }
@@ -185,7 +185,7 @@ impl<'a> Machine<'a> {
                 if let Some(slot) = slots.get_mut(binder.slot as usize) {
                     *slot = part;
                 }
-                self.fill(pattern, at + 1, env, value, slots, within)
+                self.meter().nested(|| self.fill(pattern, at + 1, env, value, slots, within))
             }),
         }
     }
@@ -209,7 +209,10 @@ impl<'a> Machine<'a> {
     fn bind_slots(&self, slots: &[Val<'a>], env: &Env<'_, 'a>, within: Within<'_, 'a>) -> Res<'a, ()> {
         match slots.split_first() {
             None => within(env),
-            Some((value, rest)) => self.bind_slots(rest, &env.with(Frame::Variable(value.clone())), within),
+            Some((value, rest)) => {
+                let bound = env.with(Frame::Variable(value.clone()));
+                self.meter().nested(|| self.bind_slots(rest, &bound, within))
+            }
         }
     }
 }

@@ -181,7 +181,7 @@ impl<'a> Machine<'a> {
                 let Val::Object(object) = object.clone() else { return Ok(()) };
                 let mut object = object.into_members(self.meter())?;
                 object.put(self.key(id, &name)?, value)?;
-                self.members(id, rest, env, input, Val::object(object), out)
+                self.meter().nested(|| self.members(id, rest, env, input, Val::object(object), out))
             })
         })
     }
@@ -208,10 +208,12 @@ impl<'a> Machine<'a> {
                 self.operand(*inner, env, input, &mut |value| {
                     let text = format.apply(self.context, &value).map_err(|stop| stop.at(id))?;
                     self.meter().check(text.len() + tail.len())?;
-                    self.pieces(id, rest, env, input, format!("{text}{tail}"), out)
+                    self.meter().nested(|| self.pieces(id, rest, env, input, format!("{text}{tail}"), out))
                 })
             }
-            (_, Some((Part::Literal(text), rest))) => self.pieces(id, rest, env, input, format!("{text}{tail}"), out),
+            (_, Some((Part::Literal(text), rest))) => {
+                self.meter().nested(|| self.pieces(id, rest, env, input, format!("{text}{tail}"), out))
+            }
             _ => out(self.context.text(tail)?),
         }
     }

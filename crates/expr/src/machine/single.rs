@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Env, Frame, Item, Machine};
 use crate::format::Format;
 use crate::library::calculate;
-use crate::stop::{Res, Stop};
+use crate::stop::Res;
 use crate::syntax::{Id, Node, Part};
 use crate::value::{List, Members, Val, index, slice};
 
@@ -97,11 +97,10 @@ impl<'a> Machine<'a> {
                 })?;
                 Ok(result)
             }
-            Node::Alternative(left, right) => match self.one(*left, env, input.clone()) {
-                Ok(left) if left.is_true() => Ok(left),
-                Err(stop) if !matches!(*stop, Stop::Error { .. }) => Err(stop),
-                Ok(_) | Err(_) => self.one(*right, env, input),
-            },
+            Node::Alternative(left, right) => {
+                let left = self.one(*left, env, input.clone())?;
+                if left.is_true() { Ok(left) } else { self.one(*right, env, input) }
+            }
             Node::Assign(left, right) => {
                 let new = self.one(*right, env, input.clone())?;
                 self.update(id, *left, env, input, &mut |_| Ok(Some(new.clone())))
