@@ -7,6 +7,7 @@
 
 mod chain;
 mod data;
+mod depth;
 mod entry;
 mod journal;
 mod machine;

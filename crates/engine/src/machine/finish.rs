@@ -12,6 +12,7 @@ use super::scope::Scope;
 use super::state::{FiberState, Frame, Goto, Signal, TaskFrame, Work};
 use super::turn::Outcome;
 use crate::data::Data;
+use crate::depth::{is_too_deep, too_deep};
 use crate::entry::Fact;
 use crate::plan::{Kind, Task};
 
@@ -145,7 +146,11 @@ impl Machine {
             let outputs = std::mem::take(outputs);
             Data::from(Value::Array(outputs.into_values().map(Data::into_value).collect()))
         };
-        let signal = Signal::Output { raw, flow: ends.then_some(Goto::End) };
+        let signal = if is_too_deep(raw.value()) {
+            Signal::Raise(too_deep())
+        } else {
+            Signal::Output { raw, flow: ends.then_some(Goto::End) }
+        };
         self.state.fibers.get_mut(&parent)?.state = FiberState::Ready(signal);
         self.ready.insert(parent);
         None

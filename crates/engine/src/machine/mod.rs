@@ -25,6 +25,7 @@ use aquifer_dsl::Problem;
 use serde_json::Value;
 
 use crate::data::Data;
+use crate::depth::{is_too_deep, too_deep};
 use crate::entry::Fact;
 use crate::plan::Plan;
 
@@ -220,6 +221,7 @@ impl Machine {
             _ => None,
         });
         let Some(number) = found else { return };
+        let result = result.and_then(|output| if is_too_deep(output.value()) { Err(too_deep()) } else { Ok(output) });
         let Some(fiber) = self.state.fibers.get_mut(&number) else { return };
         if let Some(Frame::Task(frame)) = fiber.frames.last() {
             let (output, problem) = match &result {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Machine;
 use super::state::{Frame, TaskFrame, Work};
 use crate::data::Data;
+use crate::depth::checked;
 use crate::plan::{Computed, Duration, Kind};
 
 /// What the expressions of one place can see.
@@ -165,7 +166,7 @@ impl Machine {
         scope: &Scope<'_>,
         now: Timestamp,
     ) -> Result<Value, Problem> {
-        expression.evaluate(input, scope, &self.bounds(now)).map_err(failed)
+        expression.evaluate(input, scope, &self.bounds(now)).map_err(failed).and_then(checked)
     }
 
     pub(super) fn fill(
@@ -175,7 +176,7 @@ impl Machine {
         scope: &Scope<'_>,
         now: Timestamp,
     ) -> Result<Value, Problem> {
-        template.evaluate(input, scope, &self.bounds(now)).map_err(failed)
+        template.evaluate(input, scope, &self.bounds(now)).map_err(failed).and_then(checked)
     }
 
     pub(super) fn compute(

@@ -591,3 +591,18 @@ fn what_is_wrong_with_expressions_shows_with_its_place() {
     assert_eq!((diagnostic.line, diagnostic.pointer.as_str()), (5, "/do/0/a/set/x"));
     assert!(diagnostic.message.contains("nosuch"), "{}", diagnostic.message);
 }
+
+#[test]
+fn data_that_would_nest_without_end_is_an_error_and_what_is_stored_can_be_read() {
+    let grow = "do:\n- loop: { for: { in: '[range(200)]' }, do: [ { wrap: { set: { a: '${ . }' } } } ] }\n";
+    assert_eq!(problem(grow, json!(1)).instance.as_deref(), Some("/do/0/loop/do/0/wrap"));
+    let fork = "do:\n- loop: { for: { in: '[range(200)]' }, do: [ { wrap: { fork: { branches: [ { b: { do: [] } } ] } } } ] }\n";
+    assert!(problem(fork, json!(1)).detail.unwrap().contains("deeper"));
+    let deepest = (0..100).fold(json!(1), |value, _| json!([value]));
+    let mut run = Run::new("do:\n- w: { wait: PT1S }\n", deepest.clone());
+    run.pass(1);
+    assert_eq!(run.output(), deepest);
+    let mut run = Run::new("do:\n- c: { call: http, with: { method: get, endpoint: 'https://x.com' } }\n", json!(1));
+    run.answer(1, Ok(json!([deepest])));
+    assert!(run.problem().detail.as_deref().unwrap().contains("deeper"));
+}

@@ -9,6 +9,7 @@ use serde_json::Map;
 use super::engine::Inner;
 use super::runner::{Place, Runner, advance, entries, parks};
 use crate::data::Data;
+use crate::depth::{MAX_DEPTH, is_too_deep};
 use crate::journal::Journal;
 use crate::machine::Machine;
 use crate::redact::Redactor;
@@ -79,6 +80,12 @@ pub enum StartError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The input nests deeper than any value in a workflow may.
+    #[error("the input nests deeper than {limit} levels")]
+    InputTooDeep {
+        /// The limit in levels.
+        limit: usize,
+    },
     /// The idempotency key was used to start something else.
     #[error("the idempotency key {key:?} was used for another workflow or input, by execution {execution_id}")]
     IdempotencyMismatch {
@@ -103,11 +110,19 @@ impl Inner {
         request: Start,
         parent_id: Option<ExecutionId>,
     ) -> Result<Started, StartError> {
-        let Some(worker) = self.may_own() else { return Err(StartError::ShuttingDown) };
+        if self.stop.is_cancelled() {
+            return Err(StartError::ShuttingDown);
+        }
+        let worker = self.may_own().ok_or_else(|| {
+            Error::unavailable("the backend has not taken this worker's heartbeat for a while: try again")
+        })?;
         let input = Data::from(request.input);
         let (size, limit) = (input.text().len(), self.options.max_input_bytes);
         if size > limit {
             return Err(StartError::InputTooLarge { size, limit });
+        }
+        if is_too_deep(input.value()) {
+            return Err(StartError::InputTooDeep { limit: MAX_DEPTH });
         }
         let workflow = self.find_workflow(tenant, &request.workflow).await?;
         let number = self.find_version(tenant, &workflow, &request.version).await?;
