@@ -32,22 +32,25 @@ fn start(part: &str, file: &Path, name: &str) -> Child {
         .unwrap()
 }
 
-fn setting(scope: &str, name: &str) -> Setting {
+/// As large as makes the write-ahead log be moved while the processes are killed.
+const VALUE_BYTES: usize = 40_000;
+
+fn setting(scope: &str, name: &str, bytes: usize) -> Setting {
     Setting {
         tenant_id: TenantId::from("tn"),
         scope: scope.to_owned(),
         name: name.to_owned(),
-        value: Json::encode("value").unwrap(),
+        value: Json::encode(&"x".repeat(bytes)).unwrap(),
         created_at: Timestamp::EPOCH,
         updated_at: Timestamp::EPOCH,
     }
 }
 
 /// Two records that are there together or not at all.
-fn pair(name: &str) -> Transaction {
+fn pair(name: &str, bytes: usize) -> Transaction {
     Transaction::new(vec![
-        Operation::Insert(setting("first", name).to_record()),
-        Operation::Insert(setting("second", name).to_record()),
+        Operation::Insert(setting("first", name, bytes).to_record()),
+        Operation::Insert(setting("second", name, bytes).to_record()),
     ])
 }
 
@@ -64,7 +67,7 @@ async fn part_commit_until_killed() {
         writers.push(tokio::spawn(async move {
             for number in 0.. {
                 let name = format!("{name}-{writer}-{number}");
-                backend.commit_one(pair(&name)).await.unwrap();
+                backend.commit_one(pair(&name, VALUE_BYTES)).await.unwrap();
                 println!("\nacknowledged {name}");
             }
         }));
@@ -110,7 +113,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     for (names, scope) in names.iter_mut().zip(["first", "second"]) {
         let mut cursor = None;
         loop {
-            let scan = Scan::key(Setting::KIND).equals("tn").equals(scope).limit(1000).after(cursor);
+            let scan = Scan::key(Setting::KIND).equals("tn").equals(scope).limit(100).after(cursor);
             let page = backend.scan(&scan).await.unwrap();
             names.extend(page.records.into_iter().map(|record| Setting::from_record(record).unwrap().name));
             cursor = page.next;
@@ -130,7 +133,7 @@ async fn part_start_and_write() {
     let backend = open(file);
     backend.migrate().await.unwrap();
     for number in 0..20 {
-        backend.commit_one(pair(&format!("{name}-{number}"))).await.unwrap();
+        backend.commit_one(pair(&format!("{name}-{number}"), 10)).await.unwrap();
     }
     backend.close().await.unwrap();
 }
