@@ -164,10 +164,11 @@ async fn the_log_stays_small_and_ends_with_the_handle() {
     let directory = tempfile::tempdir().unwrap();
     let backend = opened(SqliteOptions::new(directory.path().join("x.db"))).await;
     let log = directory.path().join("x.db-wal");
+    let megabyte = aquifer_core::Json::encode(&"x".repeat(1 << 20)).unwrap();
     let mut largest = 0;
     for number in 0..150 {
         let mut big = tenant(&format!("t{number}"), &number.to_string());
-        big.metadata = Some(aquifer_core::Json::encode(&"x".repeat(1 << 20)).unwrap());
+        big.metadata = Some(megabyte.clone());
         backend.commit_one(Transaction::new(vec![Operation::Insert(big.to_record())])).await.unwrap();
         largest = largest.max(fs::metadata(&log).unwrap().len());
     }
