@@ -14,7 +14,7 @@ mod update;
 use std::cell::Cell;
 
 use crate::library::Context;
-use crate::meter::Meter;
+use crate::meter::{Meter, on_enough_stack};
 use crate::stop::{At, Res, Stop};
 use crate::syntax::{Id, Node, Program};
 use crate::value::{Val, brief};
@@ -84,7 +84,8 @@ impl<'a> Machine<'a> {
             _ if self.is_single(id) && matches!(input.path, Path::None) => {
                 out(Item::plain(self.one(id, env, input.value)?))
             }
-            node => self.meter().nested(|| self.run(id, node, env, input, out)),
+            // receivers nest, too: an output of the innermost operation goes through those of all around it
+            node => self.meter().nested(|| self.run(id, node, env, input, &mut |item| on_enough_stack(|| out(item)))),
         }
     }
 

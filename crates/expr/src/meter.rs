@@ -121,10 +121,15 @@ impl Meter {
             return Err(Exhausted::Depth("calls nest", MAX_NESTING).into());
         }
         self.nesting.set(nesting + 1);
-        let result = stacker::maybe_grow(RED_ZONE, STACK, step);
+        let result = on_enough_stack(step);
         self.nesting.set(nesting);
         result
     }
+}
+
+/// Runs `step` on a fresh piece of stack if little is left.
+pub(crate) fn on_enough_stack<T>(step: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(RED_ZONE, STACK, step)
 }
 
 /// Bytes that belong to a value: given back when it is dropped.

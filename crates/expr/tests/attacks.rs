@@ -240,6 +240,8 @@ fn long_sources_run() {
         (format!(".{}", "[0]?".repeat(10_000)), json!(null)),
         (format!(".{}", ".a".repeat(10_000)).replacen("..", ".", 1), json!(null)),
         (format!("{}1{}", "(".repeat(150), ")".repeat(150)), json!(1)),
+        (format!("first((0, 1){})", "+1".repeat(9_000)), json!(9_000)),
+        (format!("first((0, 1){})", "?".repeat(9_000)), json!(0)),
         (format!("{{a: (1, 2), {}}} | length", many(|i| format!("k{i}: 1"), 5000)), json!(5001)),
         (format!("{{{}}} | length", many(|i| format!("k{i}: 1"), 5000)), json!(5000)),
         (format!("\"\\(1, 2){}\" | length", "\\(1)x".repeat(5000)), json!(10_001)),
