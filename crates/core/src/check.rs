@@ -47,15 +47,24 @@ pub fn transaction(transaction: &Transaction, capabilities: &Capabilities) -> Re
     if bytes > capabilities.max_transaction_bytes {
         return Err(too_large("transaction", bytes, capabilities.max_transaction_bytes));
     }
-    // Transactions are small; comparing pairs beats building a set.
-    for (position, key) in keys.iter().enumerate() {
-        if keys.iter().take(position).any(|other| other == key) {
-            return Err(
-                Error::invalid("a transaction touches a record at most once").with_key(key.kind.name, key.to_string())
-            );
+    match repeated(&mut keys) {
+        None => Ok(()),
+        Some(key) => {
+            Err(Error::invalid("a transaction touches a record at most once").with_key(key.kind.name, key.to_string()))
         }
     }
-    Ok(())
+}
+
+/// A key that stands twice.
+fn repeated(keys: &mut [Key]) -> Option<&Key> {
+    keys.sort_unstable_by(|a, b| {
+        let values = || a.values.iter().zip(&b.values).map(|(a, b)| a.compare(b)).find(|order| order.is_ne());
+        a.kind.name.cmp(b.kind.name).then_with(|| values().unwrap_or(std::cmp::Ordering::Equal))
+    });
+    keys.windows(2).find_map(|pair| match pair {
+        [a, b] if a == b => Some(a),
+        _ => None,
+    })
 }
 
 fn too_large(what: &str, size: usize, limit: usize) -> Error {

@@ -50,8 +50,23 @@ impl GroupCommit {
     }
 }
 
+/// The lead of one caller; passed on when it ends.
+struct Lead<'a>(&'a Arc<Shared>);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.0.pass_on();
+    }
+}
+
 impl Shared {
-    fn enqueue(self: &Arc<Self>, transactions: Vec<Transaction>) -> Vec<oneshot::Receiver<Result<Committed>>> {
+    /// Becomes the one that flushes; false if somebody does already.
+    fn lead(&self) -> bool {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        !std::mem::replace(&mut queue.flushing, true)
+    }
+
+    fn enqueue(&self, transactions: Vec<Transaction>) -> Vec<oneshot::Receiver<Result<Committed>>> {
         let mut replies = Vec::with_capacity(transactions.len());
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         for transaction in transactions {
@@ -59,12 +74,21 @@ impl Shared {
             queue.waiting.push(Waiting { transaction, reply });
             replies.push(receiver);
         }
-        if !queue.flushing {
-            queue.flushing = true;
-            // A task of its own, so that a caller that gives up does not take the others down with it.
-            tokio::spawn(Arc::clone(self).flush());
-        }
         replies
+    }
+
+    /// Lets go of the lead, unless others came meanwhile: then a task of its own flushes for them.
+    fn pass_on(self: &Arc<Self>) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = tokio::runtime::Handle::try_current();
+        match runtime {
+            Ok(runtime) if !queue.waiting.is_empty() => {
+                drop(queue);
+                runtime.spawn(Arc::clone(self).flush());
+            }
+            // Without a runtime everything is being torn down; whoever comes next takes the lead.
+            _ => queue.flushing = false,
+        }
     }
 
     async fn flush(self: Arc<Self>) {
@@ -108,7 +132,17 @@ impl Backend for GroupCommit {
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        if self.shared.lead() {
+            // Nobody else is under way: commit right here, without a hop to another task. Whoever comes meanwhile is flushed by
+            // the lead's end, even if this future is dropped.
+            let _lead = Lead(&self.shared);
+            return self.shared.inner.commit(transactions).await;
+        }
         let replies = self.shared.enqueue(transactions);
+        if self.shared.lead() {
+            // The leader left between the two looks.
+            self.shared.pass_on();
+        }
         let mut answers = Vec::with_capacity(replies.len());
         for reply in replies {
             answers.push(reply.await.unwrap_or_else(|_| {
