@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Builder;
 
 use crate::harness::Harness;
 use crate::inventory::{CASES, Case};
+
+/// How long a case may take on the slowest of databases.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs the suite as a test binary: `fn main()` of a test target with `harness = false`.
 ///
@@ -28,7 +32,7 @@ pub fn main(harnesses: impl IntoIterator<Item = Arc<dyn Harness>>) -> ExitCode {
 /// Runs one case on a fresh database of `harness`, on a runtime of its own.
 ///
 /// # Errors
-/// A message if the database cannot be made.
+/// A message if the database cannot be made, or if the case does not come to an end.
 ///
 /// # Panics
 /// If the backend does not keep the contract.
@@ -37,7 +41,7 @@ pub fn run(harness: &dyn Harness, case: &Case) -> Result<(), String> {
         Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let database = harness.database().await.map_err(|error| format!("no database to test with: {error:?}"))?;
-        (case.run)(database.as_ref()).await;
-        Ok(())
+        let finished = tokio::time::timeout(LIMIT, (case.run)(database.as_ref())).await;
+        finished.map_err(|_| format!("not finished after {} seconds", LIMIT.as_secs()))
     })
 }

@@ -118,6 +118,7 @@ pub(crate) async fn pages(backend: &dyn Backend, scan: &Scan) -> Vec<Record> {
             None => return records,
             Some(next) => {
                 assert_eq!(size, scan.limit, "a page that is not the last is full");
+                assert_ne!(scan.cursor.as_ref(), Some(&next), "a cursor leads on");
                 scan.cursor = Some(next);
             }
         }

@@ -26,15 +26,6 @@ pub(super) struct Marker {
     pub(super) parts: i64,
 }
 
-/// What a stored value turns out to be.
-#[derive(Debug)]
-pub(super) enum Stored {
-    /// The value itself.
-    Plain(Value),
-    /// The place of the value.
-    Parts(Marker),
-}
-
 impl Marker {
     /// The marker as a value of the type of `value`.
     pub(super) fn stand_in(&self, value: &Value) -> Result<Value> {
@@ -44,6 +35,23 @@ impl Marker {
             Value::Bytes(_) => Value::Bytes(text.into_bytes()),
             _ => Value::Text(text),
         })
+    }
+
+    /// The marker that a stored value is, if it is one.
+    ///
+    /// # Errors
+    /// `Corrupt` for a marker that cannot be read.
+    pub(super) fn of(value: &Value) -> Result<Option<Self>> {
+        let text = match value {
+            Value::Text(text) => text.as_bytes().strip_prefix(PARTS),
+            Value::Bytes(bytes) => bytes.strip_prefix(PARTS),
+            Value::Json(json) => {
+                let marker = only_member(json).filter(|(name, _)| name == PARTS_MEMBER);
+                return marker.map(|(_, marker)| marker.decode().map(|(id, parts)| Self { id, parts })).transpose();
+            }
+            Value::Null | Value::Integer(_) | Value::Boolean(_) | Value::Timestamp(_) => None,
+        };
+        text.map(Self::read).transpose()
     }
 
     fn read(text: &[u8]) -> Result<Self> {
@@ -67,36 +75,23 @@ pub(super) fn escape(value: Value) -> Result<Value> {
     })
 }
 
-/// Tells what a stored value is.
-///
-/// # Errors
-/// `Corrupt` for a marker that cannot be read.
-pub(super) fn unescape(value: Value) -> Result<Stored> {
-    Ok(match value {
-        Value::Text(text) => match text.as_bytes().strip_prefix(PARTS) {
-            Some(marker) => Stored::Parts(Marker::read(marker)?),
-            None => Stored::Plain(Value::Text(match text.strip_prefix("\x01plain ") {
-                Some(literal) => literal.to_owned(),
-                None => text,
-            })),
-        },
-        Value::Bytes(bytes) => match bytes.strip_prefix(PARTS) {
-            Some(marker) => Stored::Parts(Marker::read(marker)?),
-            None => Stored::Plain(Value::Bytes(match bytes.strip_prefix(LITERAL) {
-                Some(literal) => literal.to_vec(),
-                None => bytes,
-            })),
-        },
-        Value::Json(json) => match only_member(&json) {
-            Some((name, member)) if name == PARTS_MEMBER => {
-                let (id, parts) = member.decode()?;
-                Stored::Parts(Marker { id, parts })
-            }
-            Some((_, member)) => Stored::Plain(Value::Json(member)),
-            None => Stored::Plain(Value::Json(json)),
-        },
-        value => Stored::Plain(value),
-    })
+/// The value that a stored one stands for that is no marker.
+pub(super) fn unescape(value: Value) -> Value {
+    match value {
+        Value::Text(text) => Value::Text(match text.strip_prefix("\x01plain ") {
+            Some(literal) => literal.to_owned(),
+            None => text,
+        }),
+        Value::Bytes(bytes) => Value::Bytes(match bytes.strip_prefix(LITERAL) {
+            Some(literal) => literal.to_vec(),
+            None => bytes,
+        }),
+        Value::Json(json) => Value::Json(match only_member(&json) {
+            Some((name, literal)) if name == LITERAL_MEMBER => literal,
+            _ => json,
+        }),
+        value => value,
+    }
 }
 
 /// The only member of a document, if it is one that means something here.
@@ -126,7 +121,7 @@ mod tests {
             let stored = marker.stand_in(&value).unwrap();
             assert!(stored.size() <= MARKER_BYTES);
             assert_eq!(stored.column_type(), value.column_type());
-            assert!(matches!(unescape(stored).unwrap(), Stored::Parts(read) if read == marker));
+            assert_eq!(Marker::of(&stored).unwrap().as_ref(), Some(&marker));
         }
     }
 
@@ -149,7 +144,8 @@ mod tests {
         ];
         for value in values {
             let stored = escape(value.clone()).unwrap();
-            assert!(matches!(unescape(stored).unwrap(), Stored::Plain(read) if read == value), "{value:?}");
+            assert_eq!(Marker::of(&stored).unwrap(), None, "{value:?}");
+            assert_eq!(unescape(stored), value);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Chunks;
-use super::marker::{Marker, Stored, unescape};
+use super::marker::{Marker, unescape};
 use super::parts::{from_bytes, key};
 use crate::backend::BackendExt;
 use crate::error::{Error, Result};
@@ -14,15 +14,19 @@ use crate::value::Value;
 /// How often a record is read again because its parts went away under the reader.
 const TRIES: usize = 10;
 
+/// The bytes of parts, by id and number.
+type Parts = HashMap<(String, i64), Vec<u8>>;
+
 impl Chunks {
     /// The records with their large values in place. A record that was deleted meanwhile is left out.
     pub(super) async fn whole(&self, records: Vec<Record>) -> Result<Vec<Record>> {
         let mut whole = Vec::with_capacity(records.len());
         let parts = self.load(&records).await?;
         for record in records {
-            match assemble(self, record.clone(), &parts)? {
-                Some(record) => whole.push(record),
-                None => whole.extend(self.read_again(record).await?),
+            if self.is_complete(&record, &parts)? {
+                whole.push(self.assemble(record, &parts)?);
+            } else {
+                whole.extend(self.read_again(record).await?);
             }
         }
         Ok(whole)
@@ -34,10 +38,10 @@ impl Chunks {
         for _ in 0..TRIES {
             let Some(current) = self.inner.get_one(key.clone()).await? else { return Ok(None) };
             let parts = self.load(std::slice::from_ref(&current)).await?;
-            if let Some(whole) = assemble(self, current.clone(), &parts)? {
-                return Ok(Some(whole));
+            if self.is_complete(&current, &parts)? {
+                return self.assemble(current, &parts).map(Some);
             }
-            if current == record {
+            if current.revision == record.revision {
                 return Err(
                     Error::corrupt("parts of a large value are missing").with_key(key.kind.name, key.to_string())
                 );
@@ -47,8 +51,8 @@ impl Chunks {
         Err(Error::unavailable("the record keeps changing while it is read").with_key(key.kind.name, key.to_string()))
     }
 
-    /// The parts that the records refer to, by id and number.
-    async fn load(&self, records: &[Record]) -> Result<HashMap<(String, i64), Vec<u8>>> {
+    /// The parts that the records refer to, as far as they are there.
+    async fn load(&self, records: &[Record]) -> Result<Parts> {
         let mut names = Vec::new();
         for record in records {
             for (_, marker) in self.markers(record)? {
@@ -56,7 +60,7 @@ impl Chunks {
             }
         }
         if names.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(Parts::new());
         }
         let keys: Vec<_> = names.iter().map(|(id, number)| key(id, *number)).collect();
         let found = self.inner.get(&keys).await?;
@@ -71,37 +75,35 @@ impl Chunks {
 
     /// The columns of a stored record that refer to parts.
     pub(super) fn markers(&self, record: &Record) -> Result<Vec<(usize, Marker)>> {
-        let mut markers = Vec::new();
-        for column in self.layout.shape(record.kind).map_or(&[][..], |shape| &shape.columns) {
-            if let Some(value) = record.values.get(*column)
-                && let Stored::Parts(marker) = unescape(value.clone())?
-            {
-                markers.push((*column, marker));
-            }
-        }
-        Ok(markers)
+        let columns = self.layout.shape(record.kind).map_or(&[][..], |shape| &shape.columns);
+        let values = columns.iter().filter_map(|column| Some((*column, record.values.get(*column)?)));
+        values
+            .filter_map(|(column, value)| Marker::of(value).map(|marker| Some((column, marker?))).transpose())
+            .collect()
     }
-}
 
-/// A record with its large values in place; `None` if a part is missing.
-fn assemble(chunks: &Chunks, mut record: Record, parts: &HashMap<(String, i64), Vec<u8>>) -> Result<Option<Record>> {
-    for column in chunks.layout.shape(record.kind).map_or(&[][..], |shape| &shape.columns) {
-        let (Some(value), Some(declared)) = (record.values.get_mut(*column), record.kind.columns.get(*column)) else {
-            continue;
-        };
-        *value = match unescape(std::mem::replace(value, Value::Null))? {
-            Stored::Plain(plain) => plain,
-            Stored::Parts(marker) => {
-                let mut bytes = Vec::new();
-                for number in 1..=marker.parts {
-                    match parts.get(&(marker.id.clone(), number)) {
-                        Some(data) => bytes.extend_from_slice(data),
-                        None => return Ok(None),
-                    }
-                }
-                from_bytes(declared.column_type, bytes)?
-            }
-        };
+    fn is_complete(&self, record: &Record, parts: &Parts) -> Result<bool> {
+        let markers = self.markers(record)?;
+        Ok(markers
+            .iter()
+            .all(|(_, Marker { id, parts: last })| (1..=*last).all(|number| parts.contains_key(&(id.clone(), number)))))
     }
-    Ok(Some(record))
+
+    /// A stored record with its values in place.
+    fn assemble(&self, mut record: Record, parts: &Parts) -> Result<Record> {
+        for column in self.layout.shape(record.kind).map_or(&[][..], |shape| &shape.columns) {
+            let (Some(value), Some(declared)) = (record.values.get_mut(*column), record.kind.columns.get(*column))
+            else {
+                continue;
+            };
+            *value = match Marker::of(value)? {
+                None => unescape(std::mem::replace(value, Value::Null)),
+                Some(Marker { id, parts: last }) => {
+                    let data = (1..=last).filter_map(|number| parts.get(&(id.clone(), number)));
+                    from_bytes(declared.column_type, data.flatten().copied().collect())?
+                }
+            };
+        }
+        Ok(record)
+    }
 }
