@@ -7,9 +7,7 @@ use aquifer_core::{Backend, Entity, ErrorKind, Kind, Record, SCHEMA, Scan, Times
 use crate::generate::{family, is_referring, sibling};
 use crate::harness::Database;
 use crate::schema::{Thing, ThingColumn};
-use crate::support::{
-    compare, delete, done, expect_listing, insert, key, listed, open, refused, set, thing, things,
-};
+use crate::support::{compare, delete, done, expect_listing, insert, key, listed, open, refused, set, thing, things};
 
 /// Stores several records of every kind, with ties, of two tenants; answers all.
 async fn populate(backend: &dyn Backend) -> Vec<Record> {
