@@ -1,6 +1,6 @@
 //! Opening the backend that a URL names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aquifer_core::{Backend, Error, ErrorKind, Result, SCHEMA};
@@ -65,6 +65,27 @@ impl Database {
             Self::Memory(backend) => Arc::new(backend),
             Self::Json(backend) => Arc::new(backend),
             Self::Sqlite(backend) => Arc::new(backend),
+        }
+    }
+}
+
+/// The file that holds the data of the database that `url` names; `None` if no file does.
+///
+/// # Errors
+/// `Invalid` if the URL names no database that this build can open.
+///
+/// ```
+/// assert_eq!(aquifer::path_of("sqlite:aquifer.db")?, Some("aquifer.db".into()));
+/// assert_eq!(aquifer::path_of("memory:")?, None);
+/// # Ok::<(), aquifer::core::Error>(())
+/// ```
+pub fn path_of(url: &str) -> Result<Option<PathBuf>> {
+    match Scheme::of(url)? {
+        Scheme::Memory => Ok(None),
+        Scheme::Json => JsonOptions::from_url(url).map(|options| Some(options.path)),
+        Scheme::Sqlite => {
+            let options = SqliteOptions::from_url(url)?;
+            Ok((!options.is_memory()).then_some(options.path))
         }
     }
 }

@@ -26,6 +26,7 @@ pub use aquifer_engine as engine;
 
 pub use aquifer_core::Store;
 pub use check::{Health, SchemaState, check};
+pub use database::path_of;
 pub use mask::mask;
 pub use open::{OpenOptions, open};
 pub use scheme::Scheme;

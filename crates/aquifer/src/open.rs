@@ -1,11 +1,19 @@
 //! From a URL to a store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use aquifer_core::layers::GroupCommit;
-use aquifer_core::{Backend, Result, Store, SystemClock};
+use aquifer_core::layers::{Chunks, GroupCommit, Observe, Retries, RetryOptions};
+use aquifer_core::{Backend, Clock, Result, SCHEMA, Store, SystemClock};
 
 use crate::database::{Access, Database};
+
+/// A backend whose records may have so many bytes needs no chunks, which cost a read before a write. It holds for all processes on a
+/// database, because the limit is the backend's own.
+const LARGE_RECORDS: usize = 8 << 20;
+
+/// A call of a backend that takes longer is reported.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +49,18 @@ pub async fn open(url: &str, options: &OpenOptions) -> Result<Store> {
         close(&*backend).await;
         return Err(error);
     }
-    Ok(Store::new(layered(backend), Arc::new(SystemClock)))
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Store::new(layered(backend, &clock)?, clock))
 }
 
-/// Wraps a backend in the layers.
-fn layered(backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-    Arc::new(GroupCommit::new(backend))
+/// Wraps a backend in the layers, the outermost last: what callers wait for is observed, whatever was done beneath.
+fn layered(backend: Arc<dyn Backend>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backend>> {
+    let backend: Arc<dyn Backend> = Arc::new(GroupCommit::new(backend));
+    let mut backend: Arc<dyn Backend> = Arc::new(Retries::new(backend, Arc::clone(clock), RetryOptions::default()));
+    if backend.capabilities().max_record_bytes < LARGE_RECORDS {
+        backend = Arc::new(Chunks::new(backend, &SCHEMA, Arc::clone(clock))?);
+    }
+    Ok(Arc::new(Observe::new(backend, SLOW)))
 }
 
 /// Closes a backend that failed already: a second failure adds nothing.

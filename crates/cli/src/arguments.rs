@@ -92,6 +92,11 @@ pub(crate) enum Command {
     Run(commands::run::RunArgs),
     Resume(commands::resume::ResumeArgs),
     Validate(commands::validate::ValidateArgs),
+    Serve(commands::serve::ServeArgs),
+    #[command(subcommand)]
+    Workflow(commands::workflow::WorkflowCommand),
+    #[command(subcommand)]
+    Execution(commands::execution::ExecutionCommand),
     #[command(subcommand)]
     Db(commands::db::DbCommand),
     Config(commands::config::ConfigArgs),

@@ -1,6 +1,7 @@
 //! The `aquifer` command.
 
 mod arguments;
+mod client;
 mod commands;
 mod config;
 mod database;

@@ -4,6 +4,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{Failure, Result};
 
+/// What a second Ctrl-C exits with, as shells have it.
+pub(crate) const INTERRUPTED: i32 = 130;
+
 /// What the process was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {

@@ -3,9 +3,13 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;
+mod document;
+pub(crate) mod execution;
 pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod validate;
+pub(crate) mod workflow;
 
 use crate::arguments::{Arguments, Command};
 use crate::config::Settings;
@@ -35,6 +39,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     match &command {
         Command::Run(_) | Command::Validate(_) | Command::Config(_) | Command::Completions(_) => {}
         Command::Resume(arguments) => arguments.database.add_to(&mut flags),
+        Command::Serve(arguments) => arguments.add_to(&mut flags),
+        Command::Workflow(command) => command.place().add_to(&mut flags),
+        Command::Execution(command) => command.place().add_to(&mut flags),
         Command::Db(command) => command.database().add_to(&mut flags),
     }
     let settings = Settings::load(&flags)?;
@@ -45,6 +52,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Run(arguments) => run::run(arguments, &context).await,
         Command::Resume(arguments) => resume::run(arguments, &context).await,
         Command::Validate(arguments) => validate::run(&arguments, &context),
+        Command::Serve(arguments) => serve::run(arguments, &context).await,
+        Command::Workflow(command) => workflow::run(command, &context).await,
+        Command::Execution(command) => execution::run(command, &context).await,
         Command::Db(command) => db::run(command, &context).await,
         Command::Config(arguments) => config::run(&arguments, &context),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -12,6 +12,7 @@ use crate::database;
 use crate::failure::{Exit, Failure, Result};
 use crate::follow::{EventFile, Followed, ReportArgs, conclude, trace_to};
 use crate::output::note;
+use crate::signals::Signals;
 
 /// Continues a durable execution to its end and prints how it ended
 #[derive(Debug, Args)]
@@ -59,9 +60,10 @@ pub(crate) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
         }
         None => None,
     };
+    let signals = Signals::listen()?;
     let engine = Engine::open(store, options).await.map_err(|error| database::named(error, place))?;
     let ended = match wake(&engine, tenant, &found).await {
-        Ok(()) => Followed { engine: &engine, tenant, id: &id, events, trace }.to_its_end().await,
+        Ok(()) => Followed { engine: &engine, tenant, id: &id, signals, events, trace }.to_its_end().await,
         Err(failure) => Err(failure),
     };
     database::close(engine).await;

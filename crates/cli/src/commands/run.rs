@@ -17,6 +17,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::follow::{EventFile, Followed, ReportArgs, conclude, trace_to};
 use crate::input::read_input;
 use crate::output::note;
+use crate::signals::Signals;
 
 /// Runs a definition to its end and prints how it ended
 #[derive(Debug, Args)]
@@ -87,6 +88,7 @@ pub(crate) async fn run(arguments: RunArgs, context: &Context) -> Result<Exit> {
     let store = database::open(&place, OpenOptions::default()).await?;
     let engine = Engine::open(store, options).await.map_err(|error| database::named(error, &place))?;
     let main = sources.pop();
+    let signals = Signals::listen()?;
     let started = start(&engine, &tenant, &sources, main.as_ref(), input, context.colored).await;
     let ended = match &started {
         Ok(started) => {
@@ -94,7 +96,7 @@ pub(crate) async fn run(arguments: RunArgs, context: &Context) -> Result<Exit> {
             if is_durable {
                 note(&format!("execution {id} started"));
             }
-            Ok(Followed { engine: &engine, tenant: &tenant, id, events, trace }.to_its_end().await)
+            Ok(Followed { engine: &engine, tenant: &tenant, id, signals, events, trace }.to_its_end().await)
         }
         Err(_) => Err(()),
     };

@@ -45,7 +45,8 @@ pub(crate) struct EngineSettings {
     lease: Duration,
     poll: Duration,
     park_after: Duration,
-    grace: Duration,
+    /// How long the end of the program waits.
+    pub(crate) grace: Duration,
     evaluation_time: Duration,
     evaluation_memory: usize,
     /// The largest input, in bytes.

@@ -140,4 +140,10 @@ impl Settings {
     pub(crate) fn engine_options(&self) -> aquifer::engine::EngineOptions {
         self.engine.options(self.http.options())
     }
+
+    /// The largest body of a request: an input fits, and so does any definition.
+    pub(crate) fn max_body_bytes(&self) -> usize {
+        let room = 1 << 20;
+        aquifer_server::ServerOptions::default().max_body_bytes.max(self.engine.max_input_bytes.saturating_add(room))
+    }
 }

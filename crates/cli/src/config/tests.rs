@@ -81,3 +81,17 @@ fn secrets_are_masked_wherever_settings_are_shown() {
     assert!(shown.contains(&"postgres://ann:***@db/app".to_owned()), "{shown:?}");
     assert!(find("database.url").is_some());
 }
+
+#[test]
+fn the_documentation_lists_every_setting_as_it_is() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let table = page.split("## Settings").nth(1).and_then(|rest| rest.split("\n\n").nth(1)).unwrap_or_default();
+    let listed: Vec<&str> = table.lines().skip(2).collect();
+    let row = |setting: &Setting| {
+        let default = setting.default.map_or("(none)".to_owned(), |default| format!("`{default}`"));
+        let default = default.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        format!("| `{}` | {default} | {} |", setting.key, setting.doc)
+    };
+    let expected: Vec<String> = SETTINGS.iter().map(row).collect();
+    assert_eq!(listed, expected);
+}

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::{Failure, Result};
 use crate::output::{Format, note};
-use crate::signals::{Signals, Told};
+use crate::signals::{INTERRUPTED, Signals, Told};
 
 pub(crate) use events::EventFile;
 pub(crate) use outcome::conclude;
@@ -24,9 +24,6 @@ pub(crate) use trace::{TraceFile, trace_to};
 
 /// How often the files of events and tasks are brought up to date.
 const TICK: Duration = Duration::from_millis(200);
-
-/// What a second Ctrl-C exits with, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 /// What `run` and `resume` report, and how.
 #[derive(Debug, Args)]
@@ -53,6 +50,8 @@ pub(crate) struct Followed<'a> {
     pub(crate) tenant: &'a TenantId,
     /// Which it is.
     pub(crate) id: &'a ExecutionId,
+    /// What the process is told, listened to since before the execution began.
+    pub(crate) signals: Signals,
     /// Where its events go.
     pub(crate) events: Option<EventFile>,
     /// Where its tasks go.
@@ -65,7 +64,6 @@ impl Followed<'_> {
     /// # Errors
     /// If the store fails, a file cannot be written, or the process is told to terminate.
     pub(crate) async fn to_its_end(mut self) -> Result<Stored<Execution>> {
-        let mut signals = Signals::listen()?;
         let spinner = spinner(self.id);
         let (engine, tenant, id) = (self.engine.clone(), self.tenant, self.id);
         let wait = engine.wait(tenant, id);
@@ -75,7 +73,7 @@ impl Followed<'_> {
         let ended = loop {
             tokio::select! {
                 ended = &mut wait => break ended?,
-                told = signals.next() => match told {
+                told = self.signals.next() => match told {
                     Told::Interrupt if is_cancelled => std::process::exit(INTERRUPTED),
                     Told::Interrupt => {
                         is_cancelled = true;

@@ -1,0 +1,120 @@
+//! Settings: who wins, what is refused, what is shown.
+
+use serde_json::Value;
+
+use crate::support::{Ended, Folder};
+
+/// The value and the source of a setting.
+fn shown(ended: &Ended, key: &str) -> (String, String) {
+    let document = ended.document();
+    let setting = document.as_array().unwrap().iter().find(|setting| setting["key"] == key).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&setting["value"]), text(&setting["source"]))
+}
+
+const CONFIG: [&str; 3] = ["config", "--output", "json"];
+
+#[test]
+fn each_place_wins_over_those_below() {
+    let key = "engine.lease";
+    let pair = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    let folder = Folder::new();
+    assert_eq!(shown(&folder.run(&CONFIG), key), pair("15s", "default"));
+    let folder = folder.with("aquifer.toml", "[engine]\nlease = \"1s\"\nprocesses = false\nmax_input_bytes = 1000\n");
+    assert_eq!(shown(&folder.run(&CONFIG), key), pair("1s", "aquifer.toml"));
+    assert_eq!(shown(&folder.run(&CONFIG), "engine.processes"), pair("false", "aquifer.toml"));
+    assert_eq!(shown(&folder.run(&CONFIG), "engine.max_input_bytes"), pair("1000", "aquifer.toml"));
+    let folder = folder.with(".env", "# ours\nAQUIFER_ENGINE_LEASE=\"2s\"\nexport OTHERS='x y'\n");
+    assert_eq!(shown(&folder.run(&CONFIG), key), pair("2s", "AQUIFER_ENGINE_LEASE in .env"));
+    let ended = Ended::of(folder.command(&CONFIG).env("AQUIFER_ENGINE_LEASE", "3s"));
+    assert_eq!(shown(&ended, key), pair("3s", "AQUIFER_ENGINE_LEASE"));
+    let flag = [&CONFIG[..], &["--set", "engine.lease=4s"]].concat();
+    let ended = Ended::of(folder.command(&flag).env("AQUIFER_ENGINE_LEASE", "3s"));
+    assert_eq!(shown(&ended, key), pair("4s", "--set"));
+}
+
+#[test]
+fn the_file_can_be_another() {
+    let folder =
+        Folder::new().with("aquifer.toml", "[log]\nlevel = \"info\"\n").with("other.toml", "log.level = \"error\"\n");
+    let level = |ended: &Ended| shown(ended, "log.level").0;
+    assert_eq!(level(&folder.run(&[&CONFIG[..], &["--config", "other.toml"]].concat())), "error");
+    assert_eq!(level(&Ended::of(folder.command(&CONFIG).env("AQUIFER_CONFIG", "other.toml"))), "error");
+    assert_eq!(level(&folder.run(&[&CONFIG[..], &["--log-level", "debug"]].concat())), "debug");
+    folder.run(&["config", "--config", "none.toml"]).assert_unusable("cannot read none.toml");
+}
+
+#[test]
+fn what_is_unknown_or_does_not_fit_is_refused_by_every_command() {
+    for (file, text, message) in [
+        (
+            "aquifer.toml",
+            "[server]\nlisten = 1\nlissen = 2\n",
+            "aquifer.toml: there is no setting \"server.lissen\", did you mean \"server.listen\"?",
+        ),
+        (
+            "aquifer.toml",
+            "[sever]\nlisten = \"x\"\n",
+            "aquifer.toml: there is no setting \"sever\", did you mean \"server\"?",
+        ),
+        ("aquifer.toml", "server = 1\n", "aquifer.toml: there is no setting \"server\""),
+        ("aquifer.toml", "[server]\nlisten = []\n", "aquifer.toml: the setting server.listen takes text"),
+        ("aquifer.toml", "a = 1\nb =\n", "aquifer.toml:2: "),
+        (
+            "aquifer.toml",
+            "[server]\nlisten = \"here\"\n",
+            "the setting server.listen takes an address and a port, such as 127.0.0.1:7400, not \"here\" (from aquifer.toml)",
+        ),
+        (".env", "AQUIFER_SERVER_LISSEN=x\n", "AQUIFER_SERVER_LISSEN in .env, did you mean \"AQUIFER_SERVER_LISTEN\"?"),
+        (".env", "A=1\nwhat is this s3cret\n", ".env:2: the line is not NAME=value"),
+    ] {
+        let folder = Folder::new().with(file, text);
+        for command in [&["config"][..], &["validate", "none.yaml"], &["serve"], &["db", "stats"]] {
+            let ended = folder.run(command);
+            ended.assert_unusable(message);
+            assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+        }
+    }
+    let folder = Folder::new();
+    Ended::of(folder.command(&["config"]).env("AQUIFER_LOG_LEVLE", "x"))
+        .assert_unusable("did you mean \"AQUIFER_LOG_LEVEL\"?");
+    folder.run(&["config", "--set", "engine.leas=1s"]).assert_unusable("did you mean \"engine.lease\"?");
+    folder.run(&["config", "--set", "engine.lease=soon"]).assert_unusable("not \"soon\" (from --set)");
+    folder.run(&["config", "--set", "engine.lease"]).assert_unusable("write KEY=VALUE");
+}
+
+#[test]
+fn what_a_workflow_gives_its_programs_is_no_setting() {
+    let ended = Ended::of(Folder::new().command(&["config"]).env("AQUIFER_IDEMPOTENCY_KEY", "x"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn secrets_of_a_url_are_shown_nowhere() {
+    let url = "postgres://ann:s3cret@db/app?sslpassword=s3cret";
+    let folder = Folder::new().with("hello.yaml", crate::support::HELLO);
+    let ended = Ended::of(folder.command(&CONFIG).env("DATABASE_URL", url));
+    assert_eq!(shown(&ended, "database.url").0, "postgres://ann:***@db/app?sslpassword=***");
+    for arguments in [
+        &["config"][..],
+        &["serve"],
+        &["db", "check"],
+        &["db", "stats"],
+        &["db", "migrate"],
+        &["resume", "ex_1"],
+        &["workflow", "list"],
+        &["--log-level", "trace", "execution", "list"],
+        &["run", "hello.yaml", "--database-url", url],
+    ] {
+        let ended = Ended::of(folder.command(arguments).env("DATABASE_URL", url));
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains("ann:***@db") && !said.contains("s3cret"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn people_get_a_table() {
+    let ended = Folder::new().run(&["config"]);
+    assert!(ended.stdout.starts_with("SETTING "), "{ended:?}");
+    assert!(ended.stdout.contains("\nserver.listen  "), "{ended:?}");
+}
