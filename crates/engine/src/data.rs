@@ -22,7 +22,8 @@ static NULL: LazyLock<Data> = LazyLock::new(|| Data::new(Value::Null));
 pub(crate) struct Data(Arc<Inner>);
 
 struct Inner {
-    value: Value,
+    /// Read from the text when somebody looks, if the text came first.
+    value: OnceLock<Value>,
     text: OnceLock<Box<RawValue>>,
     hash: OnceLock<String>,
     /// A value that was read as its hash only, and waits for [`Data::resolve`].
@@ -31,7 +32,22 @@ struct Inner {
 
 impl Data {
     pub(crate) fn new(value: Value) -> Self {
-        Self(Arc::new(Inner { value, text: OnceLock::new(), hash: OnceLock::new(), pending: false }))
+        Self(Arc::new(Inner {
+            value: OnceLock::from(value),
+            text: OnceLock::new(),
+            hash: OnceLock::new(),
+            pending: false,
+        }))
+    }
+
+    /// A value that is there as text, and may never be looked at.
+    pub(crate) fn from_text(text: Box<RawValue>) -> Self {
+        Self(Arc::new(Inner {
+            value: OnceLock::new(),
+            text: OnceLock::from(text),
+            hash: OnceLock::new(),
+            pending: false,
+        }))
     }
 
     pub(crate) fn null() -> Self {
@@ -39,14 +55,18 @@ impl Data {
     }
 
     pub(crate) fn value(&self) -> &Value {
-        &self.0.value
+        self.0.value.get_or_init(|| {
+            // There is a value or a text, and a text is JSON; null only stands in for the impossible.
+            self.0.text.get().and_then(|text| serde_json::from_str(text.get()).ok()).unwrap_or_default()
+        })
     }
 
     /// The value, without a copy if nobody else holds it.
     pub(crate) fn into_value(self) -> Value {
+        self.value();
         match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner.value,
-            Err(shared) => shared.value.clone(),
+            Ok(inner) => inner.value.into_inner().unwrap_or_default(),
+            Err(shared) => Self(shared).value().clone(),
         }
     }
 
@@ -56,7 +76,7 @@ impl Data {
             .text
             .get_or_init(|| {
                 // A JSON value always has a text; null only stands in for the impossible.
-                serde_json::value::to_raw_value(&self.0.value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+                serde_json::value::to_raw_value(self.value()).unwrap_or_else(|_| RawValue::NULL.to_owned())
             })
             .get()
     }
@@ -107,7 +127,7 @@ impl fmt::Debug for Data {
 
 impl PartialEq for Data {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.value == other.0.value
+        Arc::ptr_eq(&self.0, &other.0) || self.value() == other.value()
     }
 }
 
@@ -122,7 +142,7 @@ impl Serialize for Data {
         }
         match self.0.text.get() {
             Some(raw) => serializer.collect_seq([raw]),
-            None => serializer.collect_seq([&self.0.value]),
+            None => serializer.collect_seq([self.value()]),
         }
     }
 }
@@ -139,7 +159,7 @@ impl<'de> Deserialize<'de> for Data {
         match Stored::deserialize(deserializer).map_err(|_| D::Error::custom("expected [value] or a hash"))? {
             Stored::Inline([value]) => Ok(Self::new(value)),
             Stored::Hash(hash) => Ok(Self(Arc::new(Inner {
-                value: Value::Null,
+                value: OnceLock::from(Value::Null),
                 text: OnceLock::new(),
                 hash: OnceLock::from(hash),
                 pending: true,
@@ -171,5 +191,14 @@ mod tests {
         assert_eq!(back, large);
         // A string that is itself data is not taken for a hash.
         assert_eq!(serde_json::to_string(&Data::new(json!("abc"))).unwrap(), r#"["abc"]"#);
+    }
+
+    #[test]
+    fn a_value_that_came_as_text_is_the_same_value() {
+        let data = Data::from_text(RawValue::from_string(r#"{"a": 1}"#.to_owned()).unwrap());
+        assert_eq!(data.text(), r#"{"a": 1}"#);
+        assert_eq!(data, Data::new(json!({"a": 1})));
+        assert_eq!(data.clone().into_value(), json!({"a": 1}));
+        assert_eq!(data.into_value(), json!({"a": 1}));
     }
 }

@@ -23,6 +23,27 @@ pub(crate) fn is_too_deep(value: &Value) -> bool {
     false
 }
 
+/// [`is_too_deep`] for a value that is there as JSON text.
+pub(crate) fn is_text_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
 /// Passes a value on, unless it is too deep.
 pub(crate) fn checked(value: Value) -> Result<Value, Problem> {
     if is_too_deep(&value) { Err(too_deep()) } else { Ok(value) }

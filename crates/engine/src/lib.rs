@@ -3,9 +3,11 @@
 //! - a *plan* is a version, compiled: every expression parsed, every schema built;
 //! - a *machine* interprets a plan, without I/O: pure tasks run in memory, and it says what is to be done outside;
 //! - a *journal* writes down each turn of a machine as one transaction: continuation, steps and events together;
+//! - [`code`] is the other way to write a workflow: in Rust, on the same journal and runtime;
 //! - the *runtime* drives many executions in one process, and takes over from processes that died.
 
 mod chain;
+pub mod code;
 mod data;
 mod depth;
 mod entry;

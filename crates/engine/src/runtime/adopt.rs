@@ -9,6 +9,7 @@ use aquifer_dsl::Problem;
 
 use super::engine::Inner;
 use super::runner::{Runner, ended};
+use crate::code;
 use crate::data::Data;
 use crate::entry::Fact;
 use crate::journal::{Entries, Journal};
@@ -47,6 +48,9 @@ impl Inner {
             // It is here already: whoever took it from us has given it back.
             return;
         };
+        if code::is_code(&execution) {
+            return self.take_up_code(execution, action, nudges).await;
+        }
         match self.restore(&execution).await {
             Ok((mut machine, journal)) => {
                 if action == Action::Resume {
@@ -118,7 +122,7 @@ impl Inner {
     }
 
     /// An execution that cannot be taken up: faults if that is for good, and is tried again later if not.
-    async fn put_down(&self, execution: &Stored<Execution>, error: &Error) {
+    pub(crate) async fn put_down(&self, execution: &Stored<Execution>, error: &Error) {
         let now = self.now();
         let id = &execution.id;
         if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) {

@@ -11,6 +11,7 @@ use aquifer_core::{
     Timestamp, Transaction, Value, WorkerId, WorkflowId,
 };
 use aquifer_dsl::Diagnostics;
+use aquifer_dsl::Document;
 use aquifer_effects::Failure;
 use aquifer_effects::http::Client;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,7 @@ use super::plans::Plans;
 use super::registry::Registry;
 use super::start::{Start, StartError, Started};
 use super::worker::{Due, Lease};
+use crate::code;
 use crate::data::hex;
 use crate::entry::{self, Event};
 use crate::machine::{Identity, Outcome, Turn};
@@ -70,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) options: EngineOptions,
     pub(crate) registry: Registry,
     pub(crate) plans: Plans,
+    pub(crate) code: code::Registry,
     pub(crate) lease: Lease,
     pub(crate) due: Due,
     runtime: Arc<serde_json::Value>,
@@ -97,11 +100,13 @@ impl Engine {
     /// What the store says.
     pub async fn open(store: Store, options: EngineOptions) -> Result<Self, Error> {
         let lease = Lease::register(&store, &options).await?;
+        let since = store.clock().now();
         let inner = Arc::new(Inner {
             store,
             options,
             registry: Registry::default(),
             plans: Plans::default(),
+            code: code::Registry::new(since),
             lease,
             due: Due::default(),
             runtime: Arc::new(serde_json::json!({
@@ -149,19 +154,11 @@ impl Engine {
     /// [`ApplyError::Invalid`] for a definition that does not run; nothing is stored then.
     pub async fn apply(&self, tenant: &TenantId, source: &[u8], name: &str) -> Result<Applied, ApplyError> {
         let plan = Arc::new(compile(source, name).map_err(ApplyError::Invalid)?);
-        let mut last = None;
-        for _ in 0..RACES {
-            match self.inner.apply(tenant, &plan, source).await {
-                Ok(applied) => {
-                    let key = (tenant.clone(), applied.workflow.id.clone(), applied.version);
-                    self.inner.plans.put(key, plan);
-                    return Ok(applied);
-                }
-                Err(error) if error.is_conflict() || error.is_already_exists() => last = Some(error),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(last.unwrap_or_else(|| Error::conflict("the workflow keeps changing")).into())
+        let definition = Json::encode(&*plan.definition)?;
+        let document = &plan.workflow.document;
+        let applied = self.inner.apply(tenant, document, WorkflowFormat::Dsl, &definition, source).await?;
+        self.inner.plans.put((tenant.clone(), applied.workflow.id.clone(), applied.version), plan);
+        Ok(applied)
     }
 
     /// Starts an execution. It is durable when this returns.
@@ -310,8 +307,33 @@ impl Inner {
         }
     }
 
-    async fn apply(&self, tenant: &TenantId, plan: &Plan, source: &[u8]) -> Result<Applied, Error> {
-        let document = &plan.workflow.document;
+    /// Stores a definition as the newest version of the workflow that its document names, unless that has the same source already.
+    pub(crate) async fn apply(
+        &self,
+        tenant: &TenantId,
+        document: &Document,
+        format: WorkflowFormat,
+        definition: &Json,
+        source: &[u8],
+    ) -> Result<Applied, Error> {
+        let mut last = None;
+        for _ in 0..RACES {
+            match self.apply_once(tenant, document, format, definition, source).await {
+                Err(error) if error.is_conflict() || error.is_already_exists() => last = Some(error),
+                result => return result,
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::conflict("the workflow keeps changing")))
+    }
+
+    async fn apply_once(
+        &self,
+        tenant: &TenantId,
+        document: &Document,
+        format: WorkflowFormat,
+        definition: &Json,
+        source: &[u8],
+    ) -> Result<Applied, Error> {
         let now = self.now();
         let source_hash = hex(&Sha256::digest(source));
         let scan = Scan::index(Workflow::KIND, "by_name")
@@ -327,7 +349,7 @@ impl Inner {
                 workflow_id: workflow.clone(),
                 number,
                 label: document.version.clone(),
-                definition: Some(Json::encode(&*plan.definition)?),
+                definition: Some(definition.clone()),
                 source: Some(String::from_utf8_lossy(source).into_owned()),
                 source_hash: source_hash.clone(),
                 change_notes: None,
@@ -343,7 +365,7 @@ impl Inner {
                 namespace: document.namespace.clone(),
                 name: document.name.clone(),
                 title: document.title.clone(),
-                format: WorkflowFormat::Dsl,
+                format,
                 latest_version: 1,
                 owner_id: None,
                 is_public: false,
@@ -357,6 +379,13 @@ impl Inner {
             let workflow = Stored { entity: workflow, revision: 1 };
             return Ok(Applied { workflow, version: 1, created: true, changed: true });
         };
+        if found.format != format {
+            let (namespace, name) = (&document.namespace, &document.name);
+            return Err(Error::invalid(format!(
+                "the workflow {namespace}/{name} is of the format {}, not {format}: choose another name",
+                found.format
+            )));
+        }
         let latest = found.latest_version;
         let key =
             Key::new(WorkflowVersion::KIND, [Value::from(tenant), Value::from(&found.id), Value::Integer(latest)]);
@@ -430,8 +459,13 @@ impl Inner {
 
     async fn events(&self, tenant: &TenantId, id: &ExecutionId, after: i64, limit: usize) -> Result<Vec<Event>, Error> {
         let execution = self.execution(tenant, id).await?;
-        let plan = self.plans.get(&self.store, tenant, &execution.workflow_id, execution.version).await;
-        let label = plan.map(|plan| plan.workflow.document.version.clone()).unwrap_or_default();
+        let label = match self.code.label(&execution.namespace, &execution.name, tenant, execution.version) {
+            Some(label) => label,
+            None => {
+                let plan = self.plans.get(&self.store, tenant, &execution.workflow_id, execution.version).await;
+                plan.map(|plan| plan.workflow.document.version.clone()).unwrap_or_default()
+            }
+        };
         let scan = Scan::key(EventBatch::KIND)
             .equals(tenant)
             .equals(id)

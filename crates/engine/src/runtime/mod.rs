@@ -11,6 +11,9 @@ mod runner;
 mod start;
 mod worker;
 
+pub(crate) use adopt::Action;
 pub use control::ControlError;
+pub(crate) use engine::Inner;
 pub use engine::{Applied, ApplyError, DEFAULT_TENANT, Engine};
+pub(crate) use runner::ended;
 pub use start::{Start, StartError, Started, VersionRef, WorkflowRef};

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use aquifer_core::kinds::{Execution, Status, Workflow, WorkflowVersion};
-use aquifer_core::{BackendExt, Entity, Error, ExecutionId, Json, Key, Scan, Stored, TenantId, UserId, WorkflowId};
+use aquifer_core::kinds::{Execution, Status, Workflow, WorkflowFormat, WorkflowVersion};
+use aquifer_core::{
+    BackendExt, Entity, Error, ExecutionId, Json, Key, Scan, Stored, TenantId, UserId, WorkerId, WorkflowId,
+};
 use serde_json::Map;
 
 use super::engine::Inner;
 use super::runner::{Place, Runner, advance, entries, parks};
+use crate::code::Wanted;
 use crate::data::Data;
 use crate::depth::{MAX_DEPTH, is_too_deep};
 use crate::journal::Journal;
@@ -107,25 +110,21 @@ impl Inner {
     pub(crate) async fn start(
         self: &Arc<Self>,
         tenant: &TenantId,
-        request: Start,
+        mut request: Start,
         parent_id: Option<ExecutionId>,
     ) -> Result<Started, StartError> {
-        if self.stop.is_cancelled() {
-            return Err(StartError::ShuttingDown);
-        }
-        let worker = self.may_own().ok_or_else(|| {
-            Error::unavailable("the backend has not taken this worker's heartbeat for a while: try again")
-        })?;
-        let input = Data::from(request.input);
-        let (size, limit) = (input.text().len(), self.options.max_input_bytes);
-        if size > limit {
-            return Err(StartError::InputTooLarge { size, limit });
-        }
-        if is_too_deep(input.value()) {
-            return Err(StartError::InputTooDeep { limit: MAX_DEPTH });
+        let worker = self.owner_of_new()?;
+        let input = Data::from(std::mem::take(&mut request.input));
+        self.check_input(&input)?;
+        if let Some(code) = self.code.named(&request.workflow) {
+            return Ok(self.start_code(tenant, &code, Wanted::of(input, request, parent_id)).await?.0);
         }
         let workflow = self.find_workflow(tenant, &request.workflow).await?;
         let number = self.find_version(tenant, &workflow, &request.version).await?;
+        if workflow.format == WorkflowFormat::Code {
+            let wanted = Wanted::of(input, request, parent_id);
+            return self.start_stored(tenant, &workflow, number, wanted).await;
+        }
         let plan = self.plans.get(&self.store, tenant, &workflow.id, number).await.map_err(|error| {
             if error.is_not_found() { StartError::NotFound(error.message().to_owned()) } else { error.into() }
         })?;
@@ -197,8 +196,36 @@ impl Inner {
         Ok(Started { execution_id: id, existing: false })
     }
 
+    /// This worker, if it may own something new.
+    pub(crate) fn owner_of_new(&self) -> Result<WorkerId, StartError> {
+        if self.stop.is_cancelled() {
+            return Err(StartError::ShuttingDown);
+        }
+        let worker = self.may_own().ok_or_else(|| {
+            Error::unavailable("the backend has not taken this worker's heartbeat for a while: try again")
+        })?;
+        Ok(worker)
+    }
+
+    /// Refuses an input that is too large or too deep.
+    pub(crate) fn check_input(&self, input: &Data) -> Result<(), StartError> {
+        let (size, limit) = (input.text().len(), self.options.max_input_bytes);
+        if size > limit {
+            return Err(StartError::InputTooLarge { size, limit });
+        }
+        if is_too_deep(input.value()) {
+            return Err(StartError::InputTooDeep { limit: MAX_DEPTH });
+        }
+        Ok(())
+    }
+
     /// The execution that was started with the same idempotency key, if it is the same start.
-    async fn started_before(&self, tenant: &TenantId, key: &str, wanted: &Execution) -> Result<Started, StartError> {
+    pub(crate) async fn started_before(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        wanted: &Execution,
+    ) -> Result<Started, StartError> {
         let scan = Scan::index(Execution::KIND, "by_idempotency_key").equals(tenant).equals(key).limit(1).with_detail();
         let page = self.store.backend().scan(&scan).await?;
         let Some(record) = page.records.into_iter().next() else {
