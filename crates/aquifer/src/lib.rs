@@ -14,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bare;
 mod check;
 mod database;
 mod mask;
@@ -25,6 +26,7 @@ pub use aquifer_dsl as dsl;
 pub use aquifer_engine as engine;
 
 pub use aquifer_core::Store;
+pub use bare::bare_rates;
 pub use check::{Health, SchemaState, check};
 pub use database::path_of;
 pub use mask::mask;

@@ -6,6 +6,7 @@
 //! - [`Store`] is the domain, written once: a tenant on every call.
 
 mod backend;
+mod bare;
 pub mod check;
 mod claim;
 mod clock;
@@ -24,6 +25,7 @@ mod value;
 mod watch;
 
 pub use backend::{Backend, BackendExt, Capabilities, Migration, Stats};
+pub use bare::{BARE_BATCH, BARE_ROW_BYTES, BareRates};
 pub use claim::Claim;
 pub use clock::{Clock, ManualClock, SystemClock};
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../docs.md")]
 
 mod backend;
+mod bare;
 mod batch;
 mod database;
 mod disk;
@@ -18,5 +19,6 @@ mod text;
 mod writer;
 
 pub use backend::JsonBackend;
+pub use bare::bare_rates;
 pub use options::JsonOptions;
 pub use strom::{StromFlow, export_strom, import_strom};

@@ -4,6 +4,7 @@
 //! thread and one durable SQLite transaction there.
 
 mod backend;
+mod bare;
 mod checkpoint;
 mod claim;
 mod commit;
@@ -21,6 +22,7 @@ mod workers;
 mod tests;
 
 pub use backend::SqliteBackend;
+pub use bare::bare_rates;
 pub use options::{Durability, SqliteOptions};
 
 /// The backend's name in errors.
