@@ -69,9 +69,9 @@ impl Tenancy {
         self.get([execution.into(), number.into()]).await
     }
 
-    /// One page of an execution's steps, by number, with their outputs.
+    /// One page of an execution's steps, by number, without their outputs and errors.
     pub async fn list_steps(&self, execution: &ExecutionId, paging: &Paging) -> Result<Listing<Step>> {
-        self.list(Query::key().equals(execution).with_detail().page(paging)).await
+        self.list(Query::key().equals(execution).page(paging)).await
     }
 
     /// One page of an execution's event batches that reach beyond event `after`, by number.
