@@ -1,5 +1,7 @@
 //! What `--help` says for every command.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::process::Command;
 
 /// Every command, its words joined by spaces.

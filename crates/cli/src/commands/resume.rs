@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
     let signals = Signals::listen()?;
     let engine = Engine::open(store, options).await.map_err(|error| database::named(error, place))?;
     let ended = match wake(&engine, tenant, &found).await {
-        Ok(()) => Followed { engine: &engine, tenant, id: &id, signals, events, trace }.to_its_end().await,
+        Ok(()) => Followed { engine: &engine, tenant, id: &id, signals, events, trace }.until_it_ends().await,
         Err(failure) => Err(failure),
     };
     database::close(engine).await;

@@ -96,7 +96,7 @@ pub(crate) async fn run(arguments: RunArgs, context: &Context) -> Result<Exit> {
             if is_durable {
                 note(&format!("execution {id} started"));
             }
-            Ok(Followed { engine: &engine, tenant: &tenant, id, signals, events, trace }.to_its_end().await)
+            Ok(Followed { engine: &engine, tenant: &tenant, id, signals, events, trace }.until_it_ends().await)
         }
         Err(_) => Err(()),
     };

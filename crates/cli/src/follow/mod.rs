@@ -63,7 +63,7 @@ impl Followed<'_> {
     ///
     /// # Errors
     /// If the store fails, a file cannot be written, or the process is told to terminate.
-    pub(crate) async fn to_its_end(mut self) -> Result<Stored<Execution>> {
+    pub(crate) async fn until_it_ends(mut self) -> Result<Stored<Execution>> {
         let spinner = spinner(self.id);
         let (engine, tenant, id) = (self.engine.clone(), self.tenant, self.id);
         let wait = engine.wait(tenant, id);

@@ -1,5 +1,7 @@
 //! The real binary, from the outside: what it prints, where, and what it returns.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 mod completions;
 mod database;
 mod resume;
