@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: all that has to pass before a change is merged.
 
 use crate::command::{Failure, Result, cargo, run};
-use crate::{audit, test};
+use crate::{audit, docs, test};
 
 /// What a check is called, and how it runs.
 type Step = (&'static str, fn() -> Result);
@@ -10,10 +10,11 @@ type Step = (&'static str, fn() -> Result);
 ///
 /// The flags of the compiler are the same throughout: what one step built serves the next.
 pub(crate) fn run_all() -> Result {
-    let steps: [Step; 5] = [
+    let steps: [Step; 6] = [
         ("format", || run(&mut cargo(&["fmt", "--all", "--check"]))),
         ("audit", audit::check),
         ("lints", || run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
+        ("pages", docs::check),
         ("docs", || run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))),
         ("tests", test::run),
     ];
@@ -26,7 +27,7 @@ pub(crate) fn run_all() -> Result {
         }
     }
     if failures.is_empty() {
-        println!("ci: format, audit, lints, docs and tests passed");
+        println!("ci: format, audit, lints, pages, docs and tests passed");
         return Ok(());
     }
     Err(Failure(format!("failed: {}", failures.join(", "))))

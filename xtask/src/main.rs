@@ -4,6 +4,7 @@ mod audit;
 mod ci;
 mod command;
 mod conformance;
+mod docs;
 mod interpreters;
 mod nearest;
 mod summary;
@@ -35,6 +36,8 @@ enum Task {
     },
     /// Checks the dependencies against deny.toml
     Audit,
+    /// Checks that what the pages refer to exists
+    Docs,
     /// Does all that has to pass before a change is merged
     Ci,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Conformance { backends } => conformance::run(&backends),
         Task::Audit => audit::check(),
+        Task::Docs => docs::check(),
         Task::Ci => ci::run_all(),
     };
     match done {
