@@ -1,20 +1,16 @@
 //! Opening the database and the engine that the settings name.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use aquifer::core::Store;
 use aquifer::engine::{Engine, EngineOptions, MapSecrets};
 use aquifer::{OpenOptions, mask};
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::config::{DatabaseSettings, Settings};
 use crate::failure::{Failure, Result};
-use crate::input::read_json;
-
-/// The largest file of secrets.
-const MAX_SECRETS: usize = 1 << 20;
+use crate::input::{Limit, read_json};
 
 /// Opens the database.
 ///
@@ -49,7 +45,7 @@ pub(crate) async fn close_store(store: &Store) {
 pub(crate) fn engine_options(settings: &Settings, secrets: Option<&Path>) -> Result<EngineOptions> {
     let mut options = settings.engine_options();
     if let Some(path) = secrets {
-        let Value::Object(map) = read_json(path, MAX_SECRETS)? else {
+        let Value::Object(map) = read_json(path, Limit::SMALL)? else {
             return Err(Failure::unusable(format!(
                 "{}: this is not a JSON object: write {{\"NAME\": \"value\"}}",
                 path.display()

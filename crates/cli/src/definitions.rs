@@ -7,7 +7,7 @@ use aquifer::engine::Engine;
 
 use crate::diagnostics::render;
 use crate::failure::{Exit, Failure, Result};
-use crate::input::{name_of, read_bytes};
+use crate::input::{Limit, name_of, read_bytes};
 use crate::output::note;
 
 /// A definition that runs.
@@ -58,7 +58,8 @@ pub(crate) enum Refused {
 /// If it cannot be read or does not run.
 pub(crate) fn read(path: &Path) -> Result<Source, Refused> {
     let name = name_of(path);
-    let bytes = read_bytes(path, Limits::default().max_bytes).map_err(Refused::Unreadable)?;
+    let limit = Limit { bytes: Limits::default().max_bytes, fix: "split the definition up" };
+    let bytes = read_bytes(path, limit).map_err(Refused::Unreadable)?;
     let workflow = Engine::validate(&bytes, &name).map_err(Refused::Invalid)?;
     Ok(Source { name, bytes, workflow })
 }

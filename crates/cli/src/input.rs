@@ -8,11 +8,30 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 
-/// Reads a file of at most `limit` bytes; `-` is standard input.
+/// How many bytes may be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// The most bytes.
+    pub(crate) bytes: usize,
+    /// What to do about more.
+    pub(crate) fix: &'static str,
+}
+
+impl Limit {
+    /// For files that people write by hand.
+    pub(crate) const SMALL: Self = Self { bytes: 1 << 20, fix: "is it the right file?" };
+
+    /// For the input of an execution.
+    pub(crate) fn of_input(bytes: usize) -> Self {
+        Self { bytes, fix: "raise the setting engine.max_input_bytes" }
+    }
+}
+
+/// Reads a file within a limit; `-` is standard input.
 ///
 /// # Errors
 /// If it is missing, a directory, unreadable or larger.
-pub(crate) fn read_bytes(path: &Path, limit: usize) -> Result<Vec<u8>> {
+pub(crate) fn read_bytes(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     if path == Path::new("-") {
         return read_limited(io::stdin().lock(), "standard input", limit);
     }
@@ -29,7 +48,7 @@ pub(crate) fn read_bytes(path: &Path, limit: usize) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As for [`read_bytes`]; if it is not UTF-8, with the place.
-pub(crate) fn read_text(path: &Path, limit: usize) -> Result<String> {
+pub(crate) fn read_text(path: &Path, limit: Limit) -> Result<String> {
     let text = String::from_utf8(read_bytes(path, limit)?).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
@@ -44,7 +63,7 @@ pub(crate) fn read_text(path: &Path, limit: usize) -> Result<String> {
 ///
 /// # Errors
 /// As for [`read_text`]; if it is no JSON, with the place.
-pub(crate) fn read_json(path: &Path, limit: usize) -> Result<Value> {
+pub(crate) fn read_json(path: &Path, limit: Limit) -> Result<Value> {
     parse_json(&read_text(path, limit)?, &name_of(path))
 }
 
@@ -52,10 +71,10 @@ pub(crate) fn read_json(path: &Path, limit: usize) -> Result<Value> {
 ///
 /// # Errors
 /// As for [`read_json`].
-pub(crate) fn read_input(argument: &str, limit: usize) -> Result<Value> {
+pub(crate) fn read_input(argument: &str, limit: Limit) -> Result<Value> {
     match argument {
         "-" => read_json(Path::new("-"), limit),
-        _ if argument.len() > limit => Err(too_large("--input", limit)),
+        _ if argument.len() > limit.bytes => Err(too_large("--input", limit)),
         _ => match argument.strip_prefix('@') {
             Some(path) => read_json(Path::new(path), limit),
             None => parse_json(argument, "--input").map_err(|failure| {
@@ -81,15 +100,16 @@ fn parse_json(text: &str, name: &str) -> Result<Value> {
     })
 }
 
-fn read_limited(source: impl Read, name: &str, limit: usize) -> Result<Vec<u8>> {
+fn read_limited(source: impl Read, name: &str, limit: Limit) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(limit.bytes).unwrap_or(u64::MAX).saturating_add(1);
     source.take(most).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
-    if bytes.len() > limit { Err(too_large(name, limit)) } else { Ok(bytes) }
+    if bytes.len() > limit.bytes { Err(too_large(name, limit)) } else { Ok(bytes) }
 }
 
-fn too_large(name: &str, limit: usize) -> Failure {
-    Failure::unusable(format!("{name} is larger than the limit of {limit} bytes"))
+fn too_large(name: &str, limit: Limit) -> Failure {
+    let Limit { bytes, fix } = limit;
+    Failure::unusable(format!("{name} is larger than the limit of {bytes} bytes: {fix}"))
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Failure {
@@ -109,7 +129,7 @@ mod tests {
     use super::*;
 
     fn refused(argument: &str, limit: usize) -> String {
-        read_input(argument, limit).unwrap_err().text()
+        read_input(argument, Limit::of_input(limit)).unwrap_err().text()
     }
 
     #[test]
@@ -117,8 +137,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("input.json");
         std::fs::write(&path, "\u{feff}{\"a\": [1.50, \"é\"]}\n").unwrap();
-        assert_eq!(read_input(&format!("@{}", path.display()), 100).unwrap(), json!({"a": [1.5, "é"]}));
-        assert_eq!(read_input("[1]", 100).unwrap(), json!([1]));
+        assert_eq!(
+            read_input(&format!("@{}", path.display()), Limit::of_input(100)).unwrap(),
+            json!({"a": [1.5, "é"]})
+        );
+        assert_eq!(read_input("[1]", Limit::of_input(100)).unwrap(), json!([1]));
     }
 
     #[test]
@@ -138,7 +161,10 @@ mod tests {
         assert!(refused(&format!("@{}", directory.path().display()), 100).contains("is a directory"));
         assert!(refused("{a: 1}", 100).contains("--input:1:2: this is not JSON: key must be a string"));
         assert!(refused("", 100).contains("--input:1:0: this is not JSON: EOF"));
-        assert!(refused("[1, 2]", 5).contains("--input is larger than the limit of 5 bytes"));
+        assert!(
+            refused("[1, 2]", 5)
+                .contains("--input is larger than the limit of 5 bytes: raise the setting engine.max_input_bytes")
+        );
         assert!(refused("@/dev/zero", 1000).contains("/dev/zero is larger than the limit of 1000 bytes"));
         assert!(refused(&"[".repeat(100_000), 1 << 20).contains("recursion limit"));
     }

@@ -4,8 +4,8 @@ mod problem;
 mod request;
 mod transport;
 
-use aquifer::OpenOptions;
 use aquifer::engine::Engine;
+use aquifer::{OpenOptions, mask};
 use aquifer_server::ServerOptions;
 use clap::Args;
 use serde_json::Value;
@@ -42,6 +42,8 @@ pub(crate) struct Client {
     transport: Transport,
     /// The engine of this process, where there is no server.
     engine: Option<Engine>,
+    /// The flag that names its database, if the command line did.
+    flag: String,
 }
 
 impl Client {
@@ -54,7 +56,7 @@ impl Client {
         // A database on the command line goes before a server that was set elsewhere.
         let is_direct = matches!(settings.database.source, Source::Flag("--database-url"));
         if let Some(url) = settings.server.url.as_ref().filter(|_| !is_direct) {
-            return Ok(Self { transport: Transport::remote(url)?, engine: None });
+            return Ok(Self { transport: Transport::remote(url)?, engine: None, flag: String::new() });
         }
         let place = &settings.database;
         let options = database::engine_options(settings, None)?;
@@ -65,12 +67,14 @@ impl Client {
             max_body_bytes: settings.max_body_bytes(),
             ..ServerOptions::default()
         };
-        Ok(Self { transport: Transport::local(aquifer_server::router(engine.clone(), options)), engine: Some(engine) })
+        let transport = Transport::local(aquifer_server::router(engine.clone(), options));
+        let flag = if is_direct { format!(" --database-url {}", mask(&place.url)) } else { String::new() };
+        Ok(Self { transport, engine: Some(engine), flag })
     }
 
-    /// Whether the engine of this process does the work.
-    pub(crate) fn is_direct(&self) -> bool {
-        self.engine.is_some()
+    /// What other commands need on their command line to work on the same database; `None` where a server does the work.
+    pub(crate) fn direct_flag(&self) -> Option<&str> {
+        self.engine.is_some().then_some(self.flag.as_str())
     }
 
     /// Sends a request and returns the document of the reply; null if it has none.

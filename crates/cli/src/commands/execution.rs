@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::document::{Column, list, show};
-use super::workflow::{CommonArgs, PageArgs, id_of};
+use super::workflow::{CommonArgs, PageArgs, id_of, name_in};
 use crate::client::{Client, PlaceArgs, Request};
 use crate::failure::{Exit, Result};
-use crate::input::read_input;
+use crate::input::{Limit, read_input};
 use crate::output::{Format, cell, note, print, print_json};
 
 /// Starts, shows and controls executions, on a server or straight on a database
@@ -37,7 +37,7 @@ Examples:
   aquifer execution start shop/order --input '{\"number\": 7}' --idempotency-key order-7
   aquifer execution start wf_01... --version 3 --wait --server http://127.0.0.1:7400")]
 pub(crate) struct StartArgs {
-    /// The workflow's id, or NAMESPACE/NAME
+    /// The workflow's id, or [NAMESPACE/]NAME
     workflow: String,
     /// The input: JSON, @FILE, or - for standard input [default: {}]
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
@@ -59,7 +59,7 @@ pub(crate) struct StartArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  aquifer execution list --status faulted --workflow shop/order")]
 pub(crate) struct ListArgs {
-    /// Only those of this workflow: its id, or NAMESPACE/NAME
+    /// Only those of this workflow: its id, or [NAMESPACE/]NAME
     #[arg(long)]
     workflow: Option<String>,
     /// Only those that are pending, running, waiting, suspended, cancelled, faulted or completed
@@ -183,7 +183,7 @@ const LOGS: &[Column] = &[("TIME", "created_at"), ("LEVEL", "level"), ("TASK", "
 pub(crate) async fn run(command: ExecutionCommand, context: &Context) -> Result<Exit> {
     let input = match &command {
         ExecutionCommand::Start(StartArgs { input: Some(input), .. }) => {
-            read_input(input, context.settings.engine.max_input_bytes)?
+            read_input(input, Limit::of_input(context.settings.engine.max_input_bytes))?
         }
         _ => json!({}),
     };
@@ -230,7 +230,7 @@ async fn ask(client: &Client, command: &ExecutionCommand, input: Value) -> Resul
 
 async fn start(client: &Client, arguments: &StartArgs, input: Value) -> Result<Exit> {
     let mut body = json!({ "input": input });
-    match arguments.workflow.split_once('/') {
+    match name_in(&arguments.workflow) {
         Some((namespace, name)) => {
             body["namespace"] = json!(namespace);
             body["name"] = json!(name);
@@ -268,8 +268,8 @@ fn has_ended(execution: &Value) -> bool {
 
 /// Without a server, what was started goes on only if somebody works on the database.
 fn say_who_goes_on(client: &Client, id: &str) {
-    if client.is_direct() {
-        note(&format!("`aquifer serve` on this database goes on with it, or `aquifer resume {id}`"));
+    if let Some(flag) = client.direct_flag() {
+        note(&format!("it goes on with `aquifer serve{flag}`, or with `aquifer resume {id}{flag}`"));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::definitions::{Source, read_all};
 use crate::diagnostics::render;
 use crate::failure::{Exit, Failure, Result};
 use crate::follow::{EventFile, Followed, ReportArgs, conclude, trace_to};
-use crate::input::read_input;
+use crate::input::{Limit, read_input};
 use crate::output::note;
 use crate::signals::Signals;
 
@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: RunArgs, context: &Context) -> Result<Exit> {
     }
     let mut sources = read_all(arguments.with.iter().chain([&arguments.file]), context.colored)?;
     let input = match &arguments.input {
-        Some(input) => read_input(input, context.settings.engine.max_input_bytes)?,
+        Some(input) => read_input(input, Limit::of_input(context.settings.engine.max_input_bytes))?,
         None => json!({}),
     };
     let mut options = database::engine_options(&context.settings, report.secrets.as_deref())?;

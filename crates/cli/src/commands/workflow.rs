@@ -54,7 +54,7 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  aquifer workflow show shop/order\n  aquifer workflow show wf_01... --output json")]
 pub(crate) struct ShowArgs {
-    /// Its id, or NAMESPACE/NAME
+    /// Its id, or [NAMESPACE/]NAME
     workflow: String,
     #[command(flatten)]
     common: CommonArgs,
@@ -64,7 +64,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  aquifer workflow versions shop/order")]
 pub(crate) struct VersionsArgs {
-    /// Its id, or NAMESPACE/NAME
+    /// Its id, or [NAMESPACE/]NAME
     workflow: String,
     #[command(flatten)]
     page: PageArgs,
@@ -80,7 +80,7 @@ A workflow that has executions cannot be deleted.
 Examples:
   aquifer workflow delete shop/order")]
 pub(crate) struct DeleteArgs {
-    /// Its id, or NAMESPACE/NAME
+    /// Its id, or [NAMESPACE/]NAME
     workflow: String,
     #[command(flatten)]
     common: CommonArgs,
@@ -131,6 +131,12 @@ impl WorkflowCommand {
         &self.common().place
     }
 }
+
+/// What the id of a workflow begins with.
+const WORKFLOW_ID: &str = "wf_";
+
+/// The namespace of a workflow that is named without one, as in the REST interface.
+const DEFAULT_NAMESPACE: &str = "default";
 
 const WORKFLOWS: &[Column] = &[
     ("ID", "id"),
@@ -213,12 +219,21 @@ fn applied(file: &str, document: &serde_json::Value) -> String {
     format!("{file}: workflow {name} {what} ({})\n", cell(workflow, "id"))
 }
 
+/// The namespace and name that a person gave a workflow by; `None` for an id.
+pub(crate) fn name_in(named: &str) -> Option<(&str, &str)> {
+    match named.split_once('/') {
+        None if named.starts_with(WORKFLOW_ID) => None,
+        None => Some((DEFAULT_NAMESPACE, named)),
+        name => name,
+    }
+}
+
 /// The id of a workflow that a person named by its id or its name.
 ///
 /// # Errors
 /// If there is none of this name.
 pub(crate) async fn id_of(client: &Client, named: &str) -> Result<String> {
-    let Some((namespace, name)) = named.split_once('/') else { return Ok(named.to_owned()) };
+    let Some((namespace, name)) = name_in(named) else { return Ok(named.to_owned()) };
     let request = Request::get(&["workflows"]).query("namespace", Some(namespace)).query("name", Some(name));
     let page = client.send(request).await?;
     let found = page.get("items").and_then(|items| items.get(0)).map(|workflow| cell(workflow, "id"));

@@ -8,13 +8,10 @@ use super::source::Source;
 use super::values::Values;
 use super::{SETTINGS, find};
 use crate::failure::{Failure, Result};
-use crate::input::read_text;
+use crate::input::{Limit, read_text};
 
 /// The file of variables in the working directory.
 const DOT_ENV: &str = ".env";
-
-/// No file of variables is larger.
-const MAX_BYTES: usize = 1 << 20;
 
 /// The variables of Aquifer that are set somewhere.
 pub(super) type Variables = Vec<(String, String)>;
@@ -42,7 +39,7 @@ pub(super) fn of_dot_env() -> Result<Variables> {
     if !path.exists() {
         return Ok(Variables::new());
     }
-    let text = read_text(path, MAX_BYTES)?;
+    let text = read_text(path, Limit::SMALL)?;
     let mut variables = Variables::new();
     for item in dotenvy::from_read_iter(text.as_bytes()) {
         // The error holds the line, and with it perhaps a secret.

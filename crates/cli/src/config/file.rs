@@ -9,13 +9,10 @@ use super::source::Source;
 use super::values::Values;
 use super::{SETTINGS, find};
 use crate::failure::{Failure, Result};
-use crate::input::read_text;
+use crate::input::{Limit, read_text};
 
 /// The file that is read from the working directory where no other is named.
 pub(crate) const FILE_NAME: &str = "aquifer.toml";
-
-/// No file of settings is larger.
-const MAX_BYTES: usize = 1 << 20;
 
 /// Reads the file at `path`, or [`FILE_NAME`] if there is one.
 ///
@@ -27,7 +24,7 @@ pub(super) fn load(path: Option<&Path>, values: &mut Values) -> Result<()> {
         None if Path::new(FILE_NAME).exists() => PathBuf::from(FILE_NAME),
         None => return Ok(()),
     };
-    let text = read_text(&path, MAX_BYTES)?;
+    let text = read_text(&path, Limit::SMALL)?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let place = error.span().map_or(1, |span| 1 + text.get(..span.start).unwrap_or(&text).matches('\n').count());
         Failure::unusable(format!("{}:{place}: {}", path.display(), error.message()))

@@ -78,3 +78,34 @@ fn a_read_only_database_is_refused_where_it_is_written() {
     folder.run(&["run", "hello.yaml", "--database-url", url]).assert_unusable("read-only");
     folder.run(&["db", "check", "--write", "--database-url", url]).assert_unusable("read-only");
 }
+
+#[test]
+fn a_database_of_a_newer_program_is_refused_and_left_alone() {
+    let folder = Folder::new().with("hello.yaml", HELLO);
+    folder.run(&["db", "migrate", "--database-url", "sqlite:a.db"]);
+    folder.run(&["db", "migrate", "--database-url", "json:a.json"]);
+    let connection = rusqlite::Connection::open(folder.path("a.db")).unwrap();
+    let set = "UPDATE aquifer_meta SET value = '99' WHERE name = 'schema_version'";
+    assert_eq!(connection.execute(set, ()).unwrap(), 1);
+    drop(connection);
+    let newer = folder.read("a.json").replace("\"schema\": 1,", "\"schema\": 99,");
+    let folder = folder.with("a.json", &newer);
+    for url in ["sqlite:a.db", "json:a.json"] {
+        for command in [
+            &["run", "hello.yaml"][..],
+            &["resume", "ex_1"],
+            &["serve", "--listen", "127.0.0.1:0"],
+            &["workflow", "list"],
+            &["db", "check"],
+            &["db", "migrate"],
+        ] {
+            folder.run(&[command, &["--database-url", url]].concat()).assert_unusable("newer");
+        }
+    }
+    assert_eq!(folder.read("a.json"), newer);
+    let connection = rusqlite::Connection::open(folder.path("a.db")).unwrap();
+    let rows = |table: &str| -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+    };
+    assert_eq!((rows("tenants"), rows("workflows")), (0, 0));
+}

@@ -62,6 +62,12 @@ fn use_all(folder: &Folder, place: &[&str]) {
     assert_eq!(run(&["workflow", "delete", "test/spare"]).code, Some(0));
     let gone = run(&["workflow", "show", "test/spare"]);
     assert!(gone.code == Some(1) && gone.stdout.is_empty() && gone.stderr.contains("there is no workflow"), "{gone:?}");
+    let started = run(&["execution", "start", "test/waits", "--idempotency-key", "note"]);
+    let flag = place.join(" ");
+    assert_eq!(started.stderr.contains(&format!("aquifer serve {flag}`")), place[0] == "--database-url", "{started:?}");
+    run(&["workflow", "apply", "default.yaml"]);
+    assert_eq!(document(&["workflow", "show", "plain"])["namespace"], "default");
+    assert_eq!(document(&["execution", "start", "plain", "--wait"])["status"], "completed");
     let missing = run(&["execution", "show", "ex_1"]);
     assert!(missing.code == Some(1) && missing.stdout.is_empty(), "{missing:?}");
     run(&["execution", "list", "--status", "asleep"]).assert_unusable("asleep");
@@ -73,6 +79,7 @@ fn folder() -> Folder {
     Folder::new()
         .with("hello.yaml", HELLO)
         .with("spare.yaml", HELLO.replace("name: hello", "name: spare"))
+        .with("default.yaml", HELLO.replace("namespace: test, name: hello", "namespace: default, name: plain"))
         .with("bad.yaml", HELLO.replace("set:", "sat:"))
         .with("waits.yaml", waits)
 }
