@@ -99,6 +99,7 @@ pub(crate) enum Command {
     Execution(commands::execution::ExecutionCommand),
     #[command(subcommand)]
     Db(commands::db::DbCommand),
+    Bench(crate::bench::BenchArgs),
     Config(commands::config::ConfigArgs),
     Completions(commands::completions::CompletionsArgs),
 }

@@ -1,6 +1,7 @@
 //! The `aquifer` command.
 
 mod arguments;
+mod bench;
 mod client;
 mod commands;
 mod config;
@@ -12,6 +13,7 @@ mod follow;
 mod input;
 mod logging;
 mod output;
+mod progress;
 mod signals;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ pub(crate) mod validate;
 pub(crate) mod workflow;
 
 use crate::arguments::{Arguments, Command};
+use crate::bench;
 use crate::config::Settings;
 use crate::failure::{Exit, Result};
 use crate::logging;
@@ -37,7 +38,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     }
     let mut flags = global.flags();
     match &command {
-        Command::Run(_) | Command::Validate(_) | Command::Config(_) | Command::Completions(_) => {}
+        Command::Run(_) | Command::Validate(_) | Command::Bench(_) | Command::Config(_) | Command::Completions(_) => {}
         Command::Resume(arguments) => arguments.database.add_to(&mut flags),
         Command::Serve(arguments) => arguments.add_to(&mut flags),
         Command::Workflow(command) => command.place().add_to(&mut flags),
@@ -56,6 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Workflow(command) => workflow::run(command, &context).await,
         Command::Execution(command) => execution::run(command, &context).await,
         Command::Db(command) => db::run(command, &context).await,
+        Command::Bench(arguments) => bench::run(arguments, &context).await,
         Command::Config(arguments) => config::run(&arguments, &context),
         Command::Completions(arguments) => completions::run(&arguments),
     }

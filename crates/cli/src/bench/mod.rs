@@ -1,0 +1,142 @@
+//! `aquifer bench`: how fast the engine is on a database, beside what the database does alone.
+
+mod fanout;
+mod list;
+mod long;
+mod report;
+mod sequence;
+
+use std::path::Path;
+use std::time::Duration;
+
+use aquifer::core::kinds::Execution;
+use aquifer::core::{Entity, Scan, Store, TenantId};
+use aquifer::engine::{DEFAULT_TENANT, Engine};
+use aquifer::{OpenOptions, mask};
+
+use crate::commands::Context;
+use crate::config::DatabaseSettings;
+use crate::database;
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Format, note, print, print_json};
+use report::Report;
+
+/// The database that is measured unless one is named; removed afterwards.
+const DEFAULT_DATABASE: &str = "aquifer-bench.db";
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Workload {
+    /// Workflows of 3 steps, each durable before the next begins.
+    Sequence,
+    /// 50 steps in parallel.
+    Fanout,
+    /// One workflow of 1,000 and one of 3,000 steps in a row.
+    Long,
+    /// Pages of a filtered listing, with few and with many executions stored.
+    List,
+}
+
+/// Measures Aquifer on a database, and the database alone in the same run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    /// The database to measure; it must hold no executions. Without it, a new SQLite file in the working directory, removed
+    /// afterwards
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// What to measure; everything if not given
+    #[arg(long, value_enum)]
+    pub(crate) workload: Vec<Workload>,
+    /// How many workflows run at once where throughput is measured
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) concurrency: usize,
+    /// How long each measurement of throughput takes, in seconds
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) seconds: u64,
+    /// How many executions the longer listing has
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub(crate) executions: usize,
+    /// How to print the figures
+    #[arg(long, value_enum, default_value = "pretty")]
+    pub(crate) output: Format,
+}
+
+/// Runs the benchmark.
+///
+/// # Errors
+/// What the database says, or what does not work as it should.
+pub(crate) async fn run(arguments: BenchArgs, context: &Context) -> Result<Exit> {
+    let own = arguments.database_url.is_none();
+    let url = arguments.database_url.clone().unwrap_or_else(|| format!("sqlite:{DEFAULT_DATABASE}"));
+    if own && Path::new(DEFAULT_DATABASE).exists() {
+        return Err(Failure::unusable(format!("{DEFAULT_DATABASE} is there already"))
+            .with_hint("remove it, or name a database with --database-url"));
+    }
+    let measured = measure(&arguments, &url, context).await;
+    if own {
+        for suffix in ["", "-wal", "-shm"] {
+            // What is not there need not be removed.
+            let _ = std::fs::remove_file(format!("{DEFAULT_DATABASE}{suffix}"));
+        }
+    }
+    let report = measured?;
+    match arguments.output {
+        Format::Json => print_json(&report)?,
+        Format::Pretty => print(&report.to_string())?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn measure(arguments: &BenchArgs, url: &str, context: &Context) -> Result<Report> {
+    let seconds = Duration::from_secs(arguments.seconds.max(1));
+    let workloads = if arguments.workload.is_empty() {
+        vec![Workload::Sequence, Workload::Fanout, Workload::Long, Workload::List]
+    } else {
+        arguments.workload.clone()
+    };
+    let settings = DatabaseSettings { url: url.to_owned(), ..context.settings.database.clone() };
+    let store = database::open(&settings, OpenOptions::default()).await?;
+    refuse_used(&store, url).await?;
+    let engine = Engine::open(store, database::engine_options(&context.settings, None)?).await?;
+    let mut report = Report::new(url);
+    note("measuring the database alone");
+    report.bare(aquifer::bare_rates(url, seconds).await?);
+    for workload in workloads {
+        note(&format!("measuring {}", name(workload)));
+        match workload {
+            Workload::Sequence => {
+                report.sequence = Some(sequence::measure(&engine, arguments.concurrency.max(1), seconds).await?);
+            }
+            Workload::Fanout => report.fanout = Some(fanout::measure(&engine, seconds).await?),
+            Workload::Long => report.long = Some(long::measure(&engine).await?),
+            Workload::List => report.list = Some(list::measure(engine.store(), arguments.executions).await?),
+        }
+    }
+    // Once more at the end: a machine that others use shows in the difference.
+    report.bare_again(aquifer::bare_rates(url, seconds).await?);
+    database::close(engine).await;
+    Ok(report)
+}
+
+fn name(workload: Workload) -> &'static str {
+    match workload {
+        Workload::Sequence => "sequence",
+        Workload::Fanout => "fanout",
+        Workload::Long => "long",
+        Workload::List => "list",
+    }
+}
+
+/// A database in use is not the place for a benchmark.
+async fn refuse_used(store: &Store, url: &str) -> Result<()> {
+    let scan = Scan::key(Execution::KIND).limit(1);
+    if store.backend().scan(&scan).await?.records.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::unusable(format!("{} holds executions", mask(url))).with_hint("name an empty database"))
+}
+
+/// The tenant that everything is measured in.
+fn tenant() -> TenantId {
+    DEFAULT_TENANT.into()
+}
