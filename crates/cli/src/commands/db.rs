@@ -15,6 +15,7 @@ use crate::config::DatabaseSettings;
 use crate::database;
 use crate::failure::{Exit, Result};
 use crate::output::{Format, note, print, print_json, table};
+use crate::progress::spinner;
 
 /// Looks after the database
 #[derive(Debug, Subcommand)]
@@ -109,7 +110,10 @@ struct Checked {
 }
 
 async fn check(arguments: &CheckArgs, place: &DatabaseSettings) -> Result<Exit> {
-    let health = aquifer::check(&place.url).await.map_err(|error| database::named(error, place))?;
+    let spinner = spinner("looking for damage");
+    let health = aquifer::check(&place.url).await;
+    spinner.finish_and_clear();
+    let health = health.map_err(|error| database::named(error, place))?;
     let is_current = health.schema == SchemaState::Current;
     let write = match arguments.write && is_current {
         true => {

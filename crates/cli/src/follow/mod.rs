@@ -4,7 +4,6 @@ mod events;
 mod outcome;
 mod trace;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use aquifer::core::kinds::Execution;
 use aquifer::core::{ExecutionId, Stored, TenantId};
 use aquifer::engine::{ControlError, Engine};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::failure::{Failure, Result};
 use crate::output::{Format, note};
+use crate::progress::spinner;
 use crate::signals::{INTERRUPTED, Signals, Told};
 
 pub(crate) use events::EventFile;
@@ -64,7 +63,7 @@ impl Followed<'_> {
     /// # Errors
     /// If the store fails, a file cannot be written, or the process is told to terminate.
     pub(crate) async fn until_it_ends(mut self) -> Result<Stored<Execution>> {
-        let spinner = spinner(self.id);
+        let spinner = spinner(self.id.to_string());
         let (engine, tenant, id) = (self.engine.clone(), self.tenant, self.id);
         let wait = engine.wait(tenant, id);
         tokio::pin!(wait);
@@ -109,17 +108,4 @@ async fn cancel(engine: Engine, tenant: TenantId, id: ExecutionId) {
         Ok(_) | Err(ControlError::Ended(_)) => {}
         Err(error) => note(&format!("the execution cannot be cancelled: {error}; Ctrl-C again quits")),
     }
-}
-
-/// Shows a person at a terminal that something is going on, once it has taken a while.
-fn spinner(id: &ExecutionId) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let spinner = ProgressBar::new_spinner().with_message(id.to_string());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        spinner.set_style(style);
-    }
-    spinner.enable_steady_tick(TICK);
-    spinner
 }
