@@ -75,7 +75,7 @@ async fn prepare(store: &Store, tenant: &TenantId) -> Result<WorkflowId> {
 
 fn execution(tenant: &TenantId, workflow: &WorkflowId, number: usize, now: Timestamp) -> Execution {
     // One in four faulted, so that the filter has something to leave out.
-    let status = if number % 4 == 0 { Status::Faulted } else { Status::Completed };
+    let status = if number.is_multiple_of(4) { Status::Faulted } else { Status::Completed };
     Execution {
         tenant_id: tenant.clone(),
         id: ExecutionId::generate(now),

@@ -39,6 +39,7 @@ pub(crate) enum Workload {
 
 /// Measures Aquifer on a database, and the database alone in the same run.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  aquifer bench\n  aquifer bench --workload sequence --output json")]
 pub(crate) struct BenchArgs {
     /// The database to measure; it must hold no executions. Without it, a new SQLite file in the working directory, removed
     /// afterwards
