@@ -1,7 +1,7 @@
 //! What the routes answer: one document a thing, in its JSON form. The command line prints the same.
 
 mod execution;
-mod schemas;
+pub(crate) mod schemas;
 mod workflow;
 
 use aquifer_core::{Cursor, Listing};

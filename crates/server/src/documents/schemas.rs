@@ -8,7 +8,7 @@ fn one_of(description: &str, values: impl IntoIterator<Item = &'static str>) -> 
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).enum_values(Some(values))
 }
 
-pub(super) fn status() -> ObjectBuilder {
+pub(crate) fn status() -> ObjectBuilder {
     one_of("The phase.", Status::ALL.iter().map(|status| status.as_str()))
 }
 

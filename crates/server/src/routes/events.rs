@@ -67,10 +67,11 @@ async fn list_events(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::invalid(format!("limit takes 1 to {MAX_PAGE}, not {limit}")));
     }
-    let mut events = app.engine().events(&caller.tenant, &id, cursor.unwrap_or(0), limit.saturating_add(1)).await?;
-    let more = events.len() > limit;
+    let last = caller.records.get_execution(&id).await?.last_event;
+    let mut events = app.engine().events(&caller.tenant, &id, cursor.unwrap_or(0), limit).await?;
     events.truncate(limit);
-    let next_cursor = events.last().filter(|_| more).map(|last| last.number.to_string());
+    // The engine may give fewer than it is asked for, so only the execution itself knows where its events end.
+    let next_cursor = events.last().filter(|event| event.number < last).map(|event| event.number.to_string());
     let items = events.into_iter().map(EventDocument::from).collect();
     Ok(Json(List { items, next_cursor }).into_response())
 }

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{Routes, paging};
 use crate::app::App;
-use crate::documents::{ExecutionDocument, List};
+use crate::documents::{ExecutionDocument, List, schemas};
 use crate::extract::{Caller, Params, Segments, status, time_order};
 use crate::problem::Problem;
 
@@ -28,6 +28,7 @@ struct ListExecutions {
     /// Those of this workflow; may be joined with `status`.
     workflow_id: Option<String>,
     /// Those in this phase.
+    #[param(schema_with = schemas::status)]
     status: Option<String>,
     /// Those that this execution started; not with other filters.
     parent_id: Option<String>,
@@ -66,6 +67,7 @@ async fn list_executions(
 #[into_params(parameter_in = Query)]
 struct ListWorkflowExecutions {
     /// Those in this phase.
+    #[param(schema_with = schemas::status)]
     status: Option<String>,
     /// `created_at` or `-created_at`; `-created_at` if not given.
     sort: Option<String>,
