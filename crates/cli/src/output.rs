@@ -31,7 +31,7 @@ pub(crate) fn print(text: &str) -> Result<()> {
 /// Writes a document to standard output as one line of JSON.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub(crate) fn print_json(document: &impl Serialize) -> Result<()> {
     print(&format!("{}\n", serialized(serde_json::to_string(document))?))
 }
@@ -39,7 +39,7 @@ pub(crate) fn print_json(document: &impl Serialize) -> Result<()> {
 /// Writes a document to standard output as indented JSON.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub(crate) fn print_indented(document: &impl Serialize) -> Result<()> {
     print(&format!("{}\n", serialized(serde_json::to_string_pretty(document))?))
 }

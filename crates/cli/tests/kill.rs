@@ -1,6 +1,8 @@
 //! A serving process is killed with -9 a hundred times at random moments while 200 executions run: none is lost, stuck, or
 //! completed twice, and no outcome is recorded twice.
 
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
