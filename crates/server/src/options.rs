@@ -14,6 +14,8 @@ pub struct ServerOptions {
     pub tenant: TenantId,
     /// The largest body of a request, in bytes.
     pub max_body_bytes: usize,
+    /// How long a request's head may take to arrive, and a connection may stay idle.
+    pub head_timeout: Duration,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// How long a request may take to be answered, `max_wait` not included. Streams of events are not held to it.
@@ -33,6 +35,7 @@ impl Default for ServerOptions {
         Self {
             tenant: DEFAULT_TENANT.into(),
             max_body_bytes: 16 << 20,
+            head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(60),
             max_wait: Duration::from_secs(60),

@@ -1,9 +1,16 @@
 //! A server on a socket.
 
+use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use aquifer_engine::Engine;
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::stoppable;
@@ -11,6 +18,9 @@ use crate::options::ServerOptions;
 
 /// How often the metrics are tidied up.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long to wait when the system has no room for another connection.
+const NO_ROOM: Duration = Duration::from_millis(200);
 
 /// Serves until `shutdown` is done: then it accepts nothing new, ends streams, and finishes the requests under way within
 /// [`ServerOptions::grace`]. The engine runs on; shut it down afterwards.
@@ -22,36 +32,63 @@ pub async fn serve(
     engine: Engine,
     options: ServerOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
+    listener.local_addr()?;
     let stop = CancellationToken::new();
-    let upkeep = options.metrics.clone().map(|metrics| {
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(UPKEEP).await;
-                metrics.run_upkeep();
-            }
-        })
-    });
-    let grace = options.grace;
-    let router = stoppable(engine, options, stop.clone());
-    let stopping = stop.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        stopping.cancel();
-    });
-    let deadline = async {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    let served = tokio::select! {
-        served = async { server.await } => served,
-        () = deadline => {
-            tracing::warn!("some requests were not done in time and are cut off");
-            Ok(())
-        }
-    };
-    if let Some(upkeep) = upkeep {
-        upkeep.abort();
+    let cut = CancellationToken::new();
+    if let Some(metrics) = options.metrics.clone() {
+        tokio::spawn(stop.clone().run_until_cancelled_owned(tidy(metrics)));
     }
-    served
+    let grace = options.grace;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(options.head_timeout);
+    let service = TowerToHyperService::new(stoppable(engine, options, stop.clone()));
+    let connections = GracefulShutdown::new();
+
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            stream = accept(&listener) => stream,
+            () = &mut shutdown => break,
+        };
+        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let cut = cut.clone();
+        tokio::spawn(async move {
+            if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
+                tracing::debug!(%error, "a connection broke off");
+            }
+        });
+    }
+
+    drop(listener);
+    stop.cancel();
+    if tokio::time::timeout(grace, connections.shutdown()).await.is_err() {
+        tracing::warn!("some requests were not done in time and are cut off");
+        cut.cancel();
+    }
+    Ok(())
+}
+
+/// The next connection. Errors are of one connection, or pass when others end.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Events are small and wanted at once; a socket that refuses this still works.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(NO_ROOM).await;
+            }
+        }
+    }
+}
+
+async fn tidy(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        metrics.run_upkeep();
+    }
 }

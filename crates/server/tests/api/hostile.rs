@@ -49,6 +49,34 @@ async fn a_body_that_never_arrives_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_head_that_never_arrives_is_not_waited_for() {
+    let head_timeout = Duration::from_millis(50);
+    let server = Server::with(ServerOptions { head_timeout, ..ServerOptions::default() }).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(!answer.contains("200"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_refused() {
+    let server = Server::start().await;
+    for noise in [b"\x16\x03\x01\x02\x00".as_slice(), b"\r\n\r\n\0\0", b"GET / HTTP/9.9\r\n\r\n"] {
+        let mut socket = TcpStream::connect(server.address).await.unwrap();
+        socket.write_all(noise).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset is as good an answer as any.
+        let _ = socket.read_to_end(&mut answer).await;
+        assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
+    }
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1 << 20));
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let _ = socket.write_all(long.as_bytes()).await;
+    server.get("/healthz").await.expect(200);
+}
+
+#[tokio::test]
 async fn bad_json_is_refused_and_the_process_lives() {
     let server = Server::start().await;
     server.workflow(HELLO).await;

@@ -1,8 +1,12 @@
 //! What operators rely on: health, metrics, request ids, shutdown.
 
+use std::time::Duration;
+
 use aquifer_server::{ServerOptions, install_metrics};
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::{HELLO, Server};
 
@@ -72,6 +76,23 @@ async fn a_shutdown_ends_streams_and_waits_and_refuses_the_rest() {
     assert_eq!(waiting.await.unwrap().unwrap().status(), 201);
     let refused = server.request(Method::GET, "/healthz").send().await;
     assert!(refused.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn a_shutdown_cuts_off_what_does_not_end_in_time() {
+    let grace = Duration::from_millis(50);
+    let mut server = Server::with(ServerOptions { grace, ..ServerOptions::default() }).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /api/v1/executions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    // Once the server asks for the body, the request is under way; the body never comes.
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    server.stop().await.unwrap();
+    let mut rest = String::new();
+    let _ = socket.read_to_string(&mut rest).await;
+    assert!(!rest.contains("HTTP/1.1 2"), "{rest}");
 }
 
 #[tokio::test]
