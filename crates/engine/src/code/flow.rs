@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aquifer_dsl::Problem;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{TryFutureExt, TryStreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -306,7 +308,16 @@ pub(super) fn run<'r>(node: &'r Node, context: &'r Context, input: Data) -> BoxF
                 Ok(data)
             }
             Node::Parallel(nodes) => {
-                let outputs = try_join_all(nodes.iter().map(|node| run(node, context, input.clone()))).await?;
+                let branch =
+                    |(position, node)| run(node, context, input.clone()).map_ok(move |output| (position, output));
+                // In the order of their ends, so that the first failure counts at once.
+                let mut branches: FuturesUnordered<_> = nodes.iter().enumerate().map(branch).collect();
+                let mut outputs = vec![Data::null(); nodes.len()];
+                while let Some((position, output)) = branches.try_next().await? {
+                    if let Some(place) = outputs.get_mut(position) {
+                        *place = output;
+                    }
+                }
                 join(&outputs)
             }
             Node::Condition { holds, then, default } => {
