@@ -83,7 +83,7 @@ pub(super) async fn remove(store: &Store, key: Key, noun: &str) -> Result<()> {
     for child in children.iter().filter(|child| child.holds) {
         let page = store.backend().scan(&child.scan(&key)?.limit(1)).await?;
         if !page.records.is_empty() {
-            let message = format!("the {noun} {key} still has {}: delete them first", child.kind);
+            let message = format!("the {noun} still has {}: delete them first", child.kind);
             return Err(Error::conflict(message).with_record_kind(key.kind.name));
         }
     }
@@ -98,9 +98,17 @@ pub(super) async fn remove(store: &Store, key: Key, noun: &str) -> Result<()> {
             scan.cursor = page.next;
         }
     }
+    let kind = key.kind.name;
     let delete = Operation::Delete { key, condition: Condition::Exists };
-    store.backend().commit_one(Transaction::new(vec![delete])).await?;
-    Ok(())
+    match store.backend().commit_one(Transaction::new(vec![delete])).await {
+        Ok(_) => Ok(()),
+        // A backend with foreign keys says so if somebody added something meanwhile.
+        Err(error) if error.kind() == ErrorKind::Invalid => {
+            let message = format!("something was added to the {noun} meanwhile: delete it again");
+            Err(Error::conflict(message).with_record_kind(kind).with_source(error))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Deletes records, each for itself; one that is gone, or that was changed although `condition` forbids it, is left alone.
