@@ -1,4 +1,5 @@
 //! Workflows written in Rust, on the memory backend with a clock of the tests' own.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may panic")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,7 +41,7 @@ impl World {
     }
 
     async fn scan<E: Entity>(&self, id: Option<&ExecutionId>) -> Vec<E> {
-        let mut scan = Scan::key(E::KIND).equals(&tenant()).limit(1000).with_detail();
+        let mut scan = Scan::key(E::KIND).equals(tenant()).limit(1000).with_detail();
         if let Some(id) = id {
             scan = scan.equals(id);
         }
@@ -409,7 +410,7 @@ async fn an_attempt_that_takes_too_long_fails() {
     let workflow = Workflow::builder("late")
         .function(|ctx: Context, (): ()| async move {
             let options = StepOptions::new().timeout(3 * SECOND).retry(Retry::constant(2, SECOND));
-            ctx.step("slow", options, || std::future::pending::<Result<(), StepError>>()).await
+            ctx.step("slow", options, std::future::pending::<Result<(), StepError>>).await
         })
         .unwrap();
     let id = engine.start_code(&tenant(), &workflow, &()).await.unwrap().execution_id().clone();
