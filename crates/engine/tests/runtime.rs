@@ -435,3 +435,28 @@ async fn observers_hear_of_every_task_and_versions_count_up() {
     assert!(matches!(engine.start(&tenant(), none).await, Err(StartError::NotFound(_))));
     assert_eq!(world.clock.now(), "2026-01-01T00:00:00Z".parse().unwrap());
 }
+
+#[tokio::test]
+async fn a_start_whose_caller_goes_away_runs_all_the_same() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    engine
+        .apply(&tenant(), definition("left", "do:\n- s: { run: { shell: { command: 'true' } } }\n").as_bytes(), "t")
+        .await
+        .unwrap();
+    {
+        let tenant = tenant();
+        let starting = engine.start(&tenant, start("left", json!({})));
+        // One look at it lets the start begin; then its caller is gone.
+        assert!(futures_util::FutureExt::now_or_never(starting).is_none());
+    }
+    for _ in 0..500 {
+        let scan = Scan::index(Execution::KIND, "by_status").equals(tenant()).equals(Status::Completed);
+        if world.backend.scan(&scan).await.unwrap().records.len() == 1 {
+            engine.shutdown().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("the execution did not run");
+}

@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use aquifer_core::kinds::Status;
 use aquifer_core::{Error, ExecutionId, TenantId};
@@ -131,7 +132,9 @@ impl Engine {
         let input = Data::from_text(input);
         self.inner.check_input(&input)?;
         let wanted = Wanted::new(input);
-        let (started, outcome) = self.inner.start_code(tenant, &registered, wanted).await?;
+        let (inner, owner) = (Arc::clone(&self.inner), tenant.clone());
+        let starting = async move { inner.start_code(&owner, &registered, wanted).await };
+        let (started, outcome) = self.inner.to_its_end(starting).await?;
         Ok(Handle {
             engine: self.clone(),
             tenant: tenant.clone(),

@@ -183,7 +183,8 @@ impl Engine {
     /// # Errors
     /// See [`ControlError`].
     pub async fn cancel(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Stored<Execution>, ControlError> {
-        self.inner.ask(tenant, id, Control::Cancel).await
+        let (inner, tenant, id) = (Arc::clone(&self.inner), tenant.clone(), id.clone());
+        self.inner.to_its_end(async move { inner.ask(&tenant, &id, Control::Cancel).await }).await
     }
 
     /// Pauses an execution: what it does outside is stopped, and done again when it resumes. Suspending twice is fine.
@@ -191,7 +192,8 @@ impl Engine {
     /// # Errors
     /// See [`ControlError`].
     pub async fn suspend(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Stored<Execution>, ControlError> {
-        self.inner.ask(tenant, id, Control::Suspend).await
+        let (inner, tenant, id) = (Arc::clone(&self.inner), tenant.clone(), id.clone());
+        self.inner.to_its_end(async move { inner.ask(&tenant, &id, Control::Suspend).await }).await
     }
 
     /// Resumes a suspended execution, in this process.
@@ -199,7 +201,8 @@ impl Engine {
     /// # Errors
     /// See [`ControlError`].
     pub async fn resume(&self, tenant: &TenantId, id: &ExecutionId) -> Result<Stored<Execution>, ControlError> {
-        self.inner.resume(tenant, id).await
+        let (inner, tenant, id) = (Arc::clone(&self.inner), tenant.clone(), id.clone());
+        self.inner.to_its_end(async move { inner.resume(&tenant, &id).await }).await
     }
 
     /// The events of an execution with a number above `after`, in order; about `limit` of them.
@@ -240,6 +243,18 @@ impl Inner {
 
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(future);
+    }
+
+    /// Runs a future to its end even if whoever awaits it goes away: between taking an execution and running it nothing may stop.
+    pub(crate) async fn to_its_end<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
+        match self.tasks.spawn(future).await {
+            Ok(value) => value,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is being torn down, and with it whoever waits here.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     /// The HTTP client, made at the first call: most processes never make one.

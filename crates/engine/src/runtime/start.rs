@@ -106,8 +106,18 @@ pub enum StartError {
 }
 
 impl Inner {
-    /// Starts an execution.
+    /// Starts an execution, to its end even if whoever awaits it goes away.
     pub(crate) async fn start(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        request: Start,
+        parent_id: Option<ExecutionId>,
+    ) -> Result<Started, StartError> {
+        let (inner, tenant) = (Arc::clone(self), tenant.clone());
+        self.to_its_end(async move { inner.begin(&tenant, request, parent_id).await }).await
+    }
+
+    async fn begin(
         self: &Arc<Self>,
         tenant: &TenantId,
         mut request: Start,
