@@ -1,5 +1,7 @@
 //! The project's examples, and those of the specification: what is supported runs, what is not is refused with its place.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
