@@ -1,5 +1,7 @@
 //! Executions in one process and across processes, on the memory backend with a clock of the tests' own.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
