@@ -26,6 +26,7 @@ pub use aquifer_dsl as dsl;
 pub use aquifer_engine as engine;
 
 pub use aquifer_core::Store;
+pub use aquifer_json::{StromExport, StromFlow, export_strom, import_strom};
 pub use bare::bare_rates;
 pub use check::{Health, SchemaState, check};
 pub use database::path_of;

@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Execution(commands::execution::ExecutionCommand),
     #[command(subcommand)]
     Db(commands::db::DbCommand),
+    #[command(subcommand)]
+    Import(commands::import::ImportCommand),
+    #[command(subcommand)]
+    Export(commands::export::ExportCommand),
     Bench(crate::bench::BenchArgs),
     Config(commands::config::ConfigArgs),
     Completions(commands::completions::CompletionsArgs),

@@ -51,6 +51,11 @@ impl Failure {
         Self { exit, ..Self::failed("") }
     }
 
+    /// The same after a part of what was asked is done: then it cannot be said that nothing was changed.
+    pub(crate) fn midway(self) -> Self {
+        Self { exit: Exit::Failed, ..self }
+    }
+
     /// Attaches the cause, and the cause's causes.
     pub(crate) fn with_source(mut self, source: &(dyn StdError + 'static)) -> Self {
         let mut next = Some(source);

@@ -14,6 +14,7 @@ mod input;
 mod logging;
 mod output;
 mod progress;
+mod replace;
 mod signals;
 
 use std::process::ExitCode;

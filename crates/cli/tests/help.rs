@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Every command, its words joined by spaces.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 30] = [
     "",
     "run",
     "resume",
@@ -30,6 +30,10 @@ const COMMANDS: [&str; 26] = [
     "db check",
     "db migrate",
     "db stats",
+    "import",
+    "import strom",
+    "export",
+    "export strom",
     "bench",
     "config",
 ];

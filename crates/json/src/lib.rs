@@ -21,4 +21,4 @@ mod writer;
 pub use backend::JsonBackend;
 pub use bare::bare_rates;
 pub use options::JsonOptions;
-pub use strom::{StromFlow, export_strom, import_strom};
+pub use strom::{StromExport, StromFlow, export_strom, import_strom};

@@ -5,6 +5,8 @@ pub(crate) mod config;
 pub(crate) mod db;
 mod document;
 pub(crate) mod execution;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -44,6 +46,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Workflow(command) => command.place().add_to(&mut flags),
         Command::Execution(command) => command.place().add_to(&mut flags),
         Command::Db(command) => command.database().add_to(&mut flags),
+        Command::Import(import::ImportCommand::Strom(arguments)) => arguments.database.add_to(&mut flags),
+        Command::Export(export::ExportCommand::Strom(arguments)) => arguments.database.add_to(&mut flags),
     }
     let settings = Settings::load(&flags)?;
     let colored = is_colored(global.no_color);
@@ -57,6 +61,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
         Command::Workflow(command) => workflow::run(command, &context).await,
         Command::Execution(command) => execution::run(command, &context).await,
         Command::Db(command) => db::run(command, &context).await,
+        Command::Import(command) => import::run(command, &context).await,
+        Command::Export(command) => export::run(command, &context).await,
         Command::Bench(arguments) => bench::run(arguments, &context).await,
         Command::Config(arguments) => config::run(&arguments, &context),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -8,6 +8,7 @@ mod resume;
 mod run;
 mod serve;
 mod settings;
+mod strom;
 mod support;
 mod validate;
 mod workflows;

@@ -1,5 +1,6 @@
 //! The flow files of Strom, read and written without loss.
 
+mod content;
 mod records;
 
 use std::collections::HashSet;
@@ -25,6 +26,14 @@ pub struct StromFlow {
     pub auto_restart: bool,
     /// The whole flow, with members that nobody here knows. This is what is exported.
     pub data: Json,
+}
+
+impl StromFlow {
+    /// Whether the other flow holds the same as this one, whatever its white space, the order of its members and the escapes in its
+    /// texts. Numbers are compared digit by digit.
+    pub fn has_content_of(&self, other: &Self) -> bool {
+        content::is_same(self.data.as_str(), other.data.as_str())
+    }
 }
 
 /// Reads the text of a Strom file, `{"version": 1, "flows": [...]}`. As for Strom, an empty file holds no flows.
@@ -77,13 +86,44 @@ pub fn import_strom(text: &str) -> Result<Vec<StromFlow>> {
 
 /// Writes flows as the text of a Strom file: the [`StromFlow::data`] of each, as it was read.
 pub fn export_strom(flows: &[StromFlow]) -> String {
-    let mut text = format!("{{\n  \"version\": {VERSION},\n  \"flows\": [");
-    for (position, flow) in flows.iter().enumerate() {
-        text.push_str(if position == 0 { "\n    " } else { ",\n    " });
-        text.push_str(flow.data.as_str());
-    }
-    text.push_str(if flows.is_empty() { "]\n}\n" } else { "\n  ]\n}\n" });
+    let mut export = StromExport::default();
+    let mut text: String = flows.iter().map(|flow| export.add(flow)).collect();
+    text.push_str(&export.finish());
     text
+}
+
+/// Writes a Strom file in pieces, for flows that are not in memory all at once. The pieces one after the other are the
+/// text that [`export_strom`] writes.
+///
+/// ```
+/// let export = aquifer_json::StromExport::default();
+/// assert_eq!(export.finish(), aquifer_json::export_strom(&[]));
+/// ```
+#[derive(Debug, Default)]
+pub struct StromExport {
+    any: bool,
+}
+
+impl StromExport {
+    /// The piece for the next flow.
+    pub fn add(&mut self, flow: &StromFlow) -> String {
+        let data = flow.data.as_str();
+        if self.any {
+            return format!(",\n    {data}");
+        }
+        self.any = true;
+        format!("{}\n    {data}", head())
+    }
+
+    /// The last piece.
+    pub fn finish(self) -> String {
+        if self.any { "\n  ]\n}\n".to_owned() } else { format!("{}]\n}}\n", head()) }
+    }
+}
+
+/// What stands before the first flow.
+fn head() -> String {
+    format!("{{\n  \"version\": {VERSION},\n  \"flows\": [")
 }
 
 fn flow(text: &RawValue) -> Result<StromFlow, String> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use aquifer_core::kinds::{Workflow, WorkflowFormat, WorkflowVersion};
 use aquifer_core::{Error, Json, Result, TenantId, Timestamp, WorkflowId};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::StromFlow;
 
@@ -59,6 +60,13 @@ impl StromFlow {
             created_at: now,
         };
         Ok((workflow, version))
+    }
+
+    /// Whether a workflow came from Strom: whether its namespace, name and format are those that [`StromFlow::to_records`] gives.
+    pub fn is_workflow(workflow: &Workflow) -> bool {
+        workflow.format == WorkflowFormat::Code
+            && workflow.namespace == Self::NAMESPACE
+            && Uuid::try_parse(&workflow.name).is_ok()
     }
 
     /// The flow that a version of an imported workflow holds, to be exported again.

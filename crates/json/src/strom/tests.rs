@@ -73,6 +73,14 @@ fn flows_become_workflows_and_come_back() {
     let now = aquifer_core::Timestamp::EPOCH;
     for flow in import_strom(FILE).unwrap() {
         let (workflow, version) = flow.to_records(&"t".into(), now).unwrap();
+        assert!(StromFlow::is_workflow(&workflow));
+        for other in [
+            aquifer_core::kinds::Workflow { namespace: "default".to_owned(), ..workflow.clone() },
+            aquifer_core::kinds::Workflow { name: "hello".to_owned(), ..workflow.clone() },
+            aquifer_core::kinds::Workflow { format: aquifer_core::kinds::WorkflowFormat::Dsl, ..workflow.clone() },
+        ] {
+            assert!(!StromFlow::is_workflow(&other), "{other:?}");
+        }
         assert_eq!((workflow.namespace.as_str(), workflow.name), ("strom", flow.id.to_string()));
         assert_eq!((workflow.title.as_deref(), workflow.auto_restart), (Some(flow.name.as_str()), flow.auto_restart));
         let tags: serde_json::Value = workflow.tags.unwrap().decode().unwrap();
