@@ -24,6 +24,31 @@ use report::Report;
 /// The database that is measured unless one is named; removed afterwards.
 const DEFAULT_DATABASE: &str = "aquifer-bench.db";
 
+const LONG_HELP: &str = "\
+What the workloads measure, every step durable before its workflow goes on:
+  sequence  what a step costs (one workflow at a time), and how many steps a second are done with
+            --concurrency workflows at once
+  fanout    how long 50 steps take that are started together, one workflow at a time
+  long      whether a step grows dearer with the steps that lie behind it
+  list      whether a page grows dearer with the executions that are stored: 100 of one workflow
+            and one status, with 1,000 and with --executions stored
+
+What the ratios mean:
+  bare commits              a step's median, divided by that of a durable commit of one row through
+                            the bare driver in the same run; 1: a step costs no more than that
+  of the rows/s in batches  steps a second, divided by the rows a second that the bare driver
+                            writes in durable batches of 64; 1: every row that it could is a step
+  last of a line of `long`  the mean of the last hundred steps, divided by that of the first
+                            hundred; 1: the cost is constant
+
+The database alone is measured before and after the rest: where the two differ much, other work
+disturbed the run. In memory there is no driver, and no ratio to it.
+
+Examples:
+  aquifer bench
+  aquifer bench --workload sequence --workload fanout --seconds 10
+  aquifer bench --database-url json:bench.json --executions 100000 --output json";
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Workload {
@@ -37,9 +62,12 @@ pub(crate) enum Workload {
     List,
 }
 
-/// Measures Aquifer on a database, and the database alone in the same run.
+/// Measures Aquifer on a database, and the database alone in the same run
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  aquifer bench\n  aquifer bench --workload sequence --output json")]
+#[command(
+    after_help = "Examples:\n  aquifer bench\n  aquifer bench --workload sequence --output json",
+    after_long_help = LONG_HELP
+)]
 pub(crate) struct BenchArgs {
     /// The database to measure; it must hold no executions. Without it, a new SQLite file in the working directory, removed
     /// afterwards
@@ -48,10 +76,10 @@ pub(crate) struct BenchArgs {
     /// What to measure; everything if not given
     #[arg(long, value_enum)]
     pub(crate) workload: Vec<Workload>,
-    /// How many workflows run at once where throughput is measured
+    /// How many workflows run at once where `sequence` measures throughput
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) concurrency: usize,
-    /// How long each measurement of throughput takes, in seconds
+    /// How long each measurement takes that is not of a fixed amount, in seconds
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) seconds: u64,
     /// How many executions the longer listing has

@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+mod bench;
 mod completions;
 mod database;
 mod resume;
