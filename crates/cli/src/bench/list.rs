@@ -17,7 +17,11 @@ const FEW: usize = 1_000;
 const BATCH: usize = 512;
 
 /// How many pages are read for a measurement.
-const PAGES: usize = 200;
+const PAGES: usize = 350;
+
+/// How far into the listing they go before they begin again: as far as the shorter listing has full pages, so that both measurements
+/// read as much.
+const DEEPEST: usize = 7;
 
 pub(super) async fn measure(store: &Store, many: usize) -> Result<List> {
     let tenant = TenantId::generate(store.clock().now());
@@ -105,11 +109,14 @@ fn execution(tenant: &TenantId, workflow: &WorkflowId, number: usize, now: Times
     }
 }
 
-/// Reads pages one after the other from the newest on, and from the start again at the end.
+/// Reads pages one after the other from the newest on, and again from the newest after the deepest.
 async fn read(store: &Store, tenant: &TenantId, workflow: &WorkflowId) -> Result<Latency> {
     let mut samples = Vec::with_capacity(PAGES);
     let mut cursor: Option<Cursor> = None;
-    for _ in 0..PAGES {
+    for number in 0..PAGES {
+        if number % DEEPEST == 0 {
+            cursor = None;
+        }
         let scan = Scan::index(Execution::KIND, "by_workflow_status")
             .equals(tenant)
             .equals(workflow)
