@@ -49,7 +49,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// # Guarantees
     /// A transaction that is answered `Ok` is durable and visible to every later `get`. Its conditions and its writes are one
     /// atomic step. One transaction's failure never fails another. Transactions of one call that touch the same record apply in
-    /// order. A transaction marked as retried that was applied before is answered `Ok` again and changes nothing.
+    /// order. A transaction marked as retried that was applied before is answered `Ok` again and changes nothing, as long as one of the
+    /// records that it wrote has not been written by another since.
     ///
     /// # Errors
     /// For one transaction: that of its first operation that fails, as [`crate::Condition`] and [`crate::Operation`] say (within an
