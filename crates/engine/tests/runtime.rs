@@ -168,44 +168,49 @@ async fn a_long_wait_leaves_memory_and_comes_back_when_due() {
     assert_eq!(output(&execution), json!({"done": true}));
 }
 
-#[tokio::test]
-async fn what_a_dead_worker_ran_another_takes_over_and_the_dead_cannot_write() {
-    let world = World::new().await;
-    let first = world.engine().await;
+#[test]
+fn what_a_dead_worker_ran_another_takes_over_and_the_dead_cannot_write() {
+    // Each engine has a runtime of its own, and stands still while nobody drives it, as a paused process does.
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (paused, lively) = (runtime(), runtime());
     let body = "do:\n- s: { run: { shell: { command: 'cat', stdin: '${ .n }' } } }\n- w: { wait: PT4S }\n- e: { set: '${ {n: ., by: 2} }' }\n";
-    let id = begin(&first, "dies", body, json!({"n": "7"})).await;
-    world.until(&id, |execution| execution.status == Status::Waiting).await;
-    // The first engine's tasks stand still from now on, as those of a paused process.
-    let owner = world.execution(&id).await.owner;
-    assert_eq!(owner, Some(first.worker_id()));
-    let other = tokio::task::spawn_blocking({
-        let (backend, clock) = (world.backend.handle(), world.clock.clone());
-        move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-            let id = runtime.block_on(async move {
-                let store = Store::new(Arc::new(backend), Arc::new(clock.clone()));
-                // The lease of the first engine has run out by then.
-                clock.advance(Duration::from_secs(60));
-                let second = Engine::open(store, EngineOptions::default()).await.unwrap();
-                for _ in 0..500 {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                    if second.running() > 0 {
-                        break;
-                    }
-                }
-                second.worker_id()
-            });
-            (runtime, id)
+    let (world, first, id) = paused.block_on(async {
+        let world = World::new().await;
+        let first = world.engine().await;
+        let id = begin(&first, "dies", body, json!({"n": "7"})).await;
+        // The clock stays where it is: the wait is not over, and the first engine sleeps in it.
+        for _ in 0..1000 {
+            if world.execution(&id).await.status == Status::Waiting {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    })
-    .await
-    .unwrap();
-    let execution = world.until(&id, |execution| execution.status.is_final()).await;
-    assert_eq!(output(&execution), json!({"n": "7", "by": 2}));
-    let types = event_types(&first, &id).await;
-    assert_eq!(types.iter().filter(|kind| *kind == "workflow.completed").count(), 1, "{types:?}");
-    assert_eq!(world.steps(&id).await.len(), 1, "the step that was recorded is not done again");
-    other.0.shutdown_background();
+        let execution = world.execution(&id).await;
+        assert_eq!((execution.status, execution.owner), (Status::Waiting, Some(first.worker_id())));
+        (world, first, id)
+    });
+    // The lease of the first engine runs out, and the wait with it.
+    world.clock.advance(Duration::from_secs(60));
+    let (ended, _second) = lively.block_on(async {
+        let second = world.engine().await;
+        (world.until(&id, |execution| execution.status.is_final()).await, second)
+    });
+    assert_eq!(output(&ended), json!({"n": "7", "by": 2}));
+    // The first one wakes up in a wait that is over, with an execution that it believes to be its own.
+    paused.block_on(async {
+        assert_eq!(first.running(), 1);
+        for _ in 0..1000 {
+            if first.running() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(first.running(), 0, "it lets go of what it lost");
+        assert_eq!(world.execution(&id).await, ended, "and has written nothing");
+        let types = event_types(&first, &id).await;
+        assert_eq!(types.iter().filter(|kind| *kind == "workflow.completed").count(), 1, "{types:?}");
+        assert_eq!(world.steps(&id).await.len(), 1, "the step that was recorded is not done again");
+    });
 }
 
 #[tokio::test]
