@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use aquifer_core::{
     Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Operation, Page, Record, Result,
@@ -18,9 +17,6 @@ use super::session::{Database, Session};
 use super::workers::Workers;
 use crate::dialect::SQLITE;
 use crate::statements::Catalog;
-
-/// How long the writer looks for the next commit before it sleeps.
-const LINGER: Duration = Duration::from_micros(60);
 
 /// The store contract over one SQLite file.
 ///
@@ -56,7 +52,7 @@ impl SqliteBackend {
 
         let mut writer = session(open_writer(&options, &database.file)?);
         if options.is_memory() {
-            let writer = Arc::new(Workers::spawn("aquifer-sqlite", vec![writer], Duration::ZERO)?);
+            let writer = Arc::new(Workers::spawn("aquifer-sqlite", vec![writer])?);
             return Ok(Self::over(schema, false, database, Arc::clone(&writer), writer, None));
         }
         let mut readers = Vec::with_capacity(options.readers);
@@ -70,8 +66,8 @@ impl SqliteBackend {
                 Some(session(open_writer(&options, &database.file)?))
             }
         };
-        let readers = Arc::new(Workers::spawn("aquifer-sqlite-read", readers, Duration::ZERO)?);
-        let writer = Arc::new(Workers::spawn("aquifer-sqlite-write", vec![writer], LINGER)?);
+        let readers = Arc::new(Workers::spawn("aquifer-sqlite-read", readers)?);
+        let writer = Arc::new(Workers::spawn("aquifer-sqlite-write", vec![writer])?);
         let checkpointer = mover.map(|mover| Checkpointer::spawn(log, mover, Arc::clone(&writer))).transpose()?;
         Ok(Self::over(schema, true, database, writer, readers, checkpointer))
     }

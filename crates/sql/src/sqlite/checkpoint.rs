@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use aquifer_core::Result;
 
@@ -56,7 +55,7 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     /// Starts the thread that moves the log, over a connection of its own.
     pub(super) fn spawn(log: Arc<Log>, mover: Session, writer: Arc<Workers<Session>>) -> Result<Self> {
-        Ok(Self { log, mover: Workers::spawn("aquifer-sqlite-log", vec![mover], Duration::ZERO)?, writer })
+        Ok(Self { log, mover: Workers::spawn("aquifer-sqlite-log", vec![mover])?, writer })
     }
 
     /// Starts moving the log if it is full. Returns at once.

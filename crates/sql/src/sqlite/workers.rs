@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use aquifer_core::{Error, Result, Retry};
 use tokio::sync::oneshot;
@@ -17,11 +16,11 @@ pub(super) struct Workers<S> {
 }
 
 impl<S: Send + 'static> Workers<S> {
-    /// Starts one thread for each state. A thread that has nothing to do looks for the next job for `linger` before it sleeps.
+    /// Starts one thread for each state.
     ///
     /// # Errors
     /// `Unavailable` if the system gives no more threads.
-    pub(super) fn spawn(name: &str, states: Vec<S>, linger: Duration) -> Result<Self> {
+    pub(super) fn spawn(name: &str, states: Vec<S>) -> Result<Self> {
         let (sender, receiver) = mpsc::channel::<Job<S>>();
         let receiver = Arc::new(Mutex::new(receiver));
         let mut threads = Vec::with_capacity(states.len());
@@ -30,7 +29,7 @@ impl<S: Send + 'static> Workers<S> {
             let run = move || {
                 loop {
                     // A statement of its own, so that the lock is free while the job runs.
-                    let job = next(&receiver.lock().unwrap_or_else(PoisonError::into_inner), linger);
+                    let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     match job {
                         Ok(job) => job(&mut state),
                         Err(mpsc::RecvError) => return,
@@ -82,20 +81,6 @@ impl<S: Send + 'static> Workers<S> {
         // Fails only when the runtime itself shuts down; the threads end by themselves.
         let _ = joined.await;
     }
-}
-
-/// The next job. Lingers before it sleeps: a sleeping thread takes tens of microseconds to wake, as much as a commit costs beside its
-/// flush. Whoever else has work to do goes first meanwhile.
-fn next<S>(queue: &mpsc::Receiver<Job<S>>, linger: Duration) -> std::result::Result<Job<S>, mpsc::RecvError> {
-    let began = Instant::now();
-    while began.elapsed() < linger {
-        match queue.try_recv() {
-            Ok(job) => return Ok(job),
-            Err(mpsc::TryRecvError::Disconnected) => return Err(mpsc::RecvError),
-            Err(mpsc::TryRecvError::Empty) => thread::yield_now(),
-        }
-    }
-    queue.recv()
 }
 
 impl<S> fmt::Debug for Workers<S> {
