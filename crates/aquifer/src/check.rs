@@ -1,7 +1,8 @@
 //! Looking at a database without changing it.
 
-use aquifer_core::kinds::Tenant;
-use aquifer_core::{Backend, BackendExt, Entity, Error, ErrorKind, Key, Result, Stats};
+use std::cmp::Ordering;
+
+use aquifer_core::{Backend, Error, Result, SCHEMA, Stats};
 
 use crate::database::{Access, Database};
 use crate::open::close;
@@ -11,6 +12,8 @@ use crate::open::close;
 pub struct Health {
     /// The backend's name.
     pub backend: &'static str,
+    /// Name and version of the database, as it says itself; empty where there is none.
+    pub server: String,
     /// Whether the tables fit this program.
     pub schema: SchemaState,
     /// What is damaged, in the database's own words; empty if all is well, or if the database has no such check.
@@ -49,33 +52,22 @@ pub async fn check(url: &str) -> Result<Health> {
 }
 
 async fn look(backend: &dyn Backend, damage: Vec<String>) -> Result<Health> {
-    backend.ping().await?;
-    let schema = schema_state(backend).await?;
+    let pong = backend.ping().await?;
+    let schema = match pong.schema_version.cmp(&SCHEMA.version) {
+        Ordering::Less => SchemaState::Pending,
+        Ordering::Equal => SchemaState::Current,
+        Ordering::Greater => return Err(newer(backend.name())),
+    };
     let stats = match schema {
         SchemaState::Current => Some(backend.stats().await?),
         SchemaState::Pending => None,
     };
-    Ok(Health { backend: backend.name(), schema, damage, stats })
-}
-
-/// Finds out whether the schema fits by reading: a backend answers `Invalid` where it has to be migrated first.
-async fn schema_state(backend: &dyn Backend) -> Result<SchemaState> {
-    match backend.get_one(Key::new(Tenant::KIND, ["tn_default"])).await {
-        Err(error) if error.kind() == ErrorKind::Invalid => Ok(SchemaState::Pending),
-        Err(error) => Err(error),
-        // Opened read-only, so that nothing can come of it but a look at the version.
-        Ok(_) if backend.name() == "sqlite" => match backend.migrate().await {
-            Ok(_) => Ok(SchemaState::Current),
-            Err(error) if error.kind() == ErrorKind::Unauthorized => Err(newer(backend.name())),
-            Err(error) => Err(error),
-        },
-        Ok(_) => Ok(SchemaState::Current),
-    }
+    Ok(Health { backend: backend.name(), server: pong.server, schema, damage, stats })
 }
 
 fn newer(backend: &'static str) -> Error {
     Error::invalid(
-        "the database has another schema version than this program: run the version that wrote it, or a newer one",
+        "the database has a newer schema version than this program: run the version that wrote it, or a newer one",
     )
     .with_backend(backend)
     .with_operation("check")
@@ -83,6 +75,8 @@ fn newer(backend: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use aquifer_core::ErrorKind;
+
     use super::*;
     use crate::{OpenOptions, open};
 

@@ -83,8 +83,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Best-effort wake-ups for a kind. Never needed for correctness.
     async fn watch(&self, kind: &'static Kind) -> Result<Watch>;
 
-    /// Asks the database for a sign of life.
-    async fn ping(&self) -> Result<()>;
+    /// Asks the database for a sign of life, and what it is. Cheap, and answered before `migrate` too.
+    ///
+    /// # Errors
+    /// `Unavailable` if it does not answer; `Invalid` if what is stored is not Aquifer's.
+    async fn ping(&self) -> Result<Pong>;
 
     /// Counts what is stored. May be slow; for people, never on a request's path.
     async fn stats(&self) -> Result<Stats>;
@@ -119,6 +122,15 @@ pub struct Migration {
     pub from: u32,
     /// The stored schema version now.
     pub to: u32,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pong {
+    /// The stored schema version; 0 if nothing is stored. May be newer than this program's.
+    pub schema_version: u32,
+    /// Name and version of the database, as it says itself: `SQLite 3.51.3`, `PostgreSQL 15.18`. Empty where there is none.
+    pub server: String,
 }
 
 /// What is stored.

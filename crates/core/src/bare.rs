@@ -41,6 +41,32 @@ impl BareRates {
         Ok(Self { commits, rows_per_second })
     }
 
+    /// The same for a driver that is asynchronous.
+    ///
+    /// # Errors
+    /// What `commit` says.
+    pub async fn measure_async<E, F>(duration: Duration, mut commit: impl FnMut(usize) -> F) -> Result<Self, E>
+    where
+        F: Future<Output = Result<(), E>>,
+    {
+        let mut commits = Vec::new();
+        let began = Instant::now();
+        while began.elapsed() < duration / 2 {
+            let one = Instant::now();
+            commit(1).await?;
+            commits.push(one.elapsed());
+        }
+        commits.sort_unstable();
+        let began = Instant::now();
+        let mut rows = 0;
+        while began.elapsed() < duration / 2 {
+            commit(BARE_BATCH).await?;
+            rows += BARE_BATCH;
+        }
+        let rows_per_second = rows as f64 / began.elapsed().as_secs_f64();
+        Ok(Self { commits, rows_per_second })
+    }
+
     /// The median of the commits of one row.
     pub fn median_commit(&self) -> Duration {
         self.commits.get(self.commits.len() / 2).copied().unwrap_or_default()

@@ -21,10 +21,11 @@ mod schema;
 mod store;
 mod timestamp;
 mod transaction;
+mod url_options;
 mod value;
 mod watch;
 
-pub use backend::{Backend, BackendExt, Capabilities, Migration, Stats};
+pub use backend::{Backend, BackendExt, Capabilities, Migration, Pong, Stats};
 pub use bare::{BARE_BATCH, BARE_ROW_BYTES, BareRates};
 pub use claim::Claim;
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -43,5 +44,6 @@ pub use store::{
 };
 pub use timestamp::Timestamp;
 pub use transaction::{Committed, Condition, Operation, Trace, Transaction};
+pub use url_options::UrlOptions;
 pub use value::{ColumnType, Json, Value};
 pub use watch::{Change, Notifier, Watch};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Page, Record, Result, Retry, Scan, Schema,
-    Stats, Transaction, Watch,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Page, Pong, Record, Result, Retry, Scan,
+    Schema, Stats, Transaction, Watch,
 };
 use aquifer_memory::{MemoryBackend, Plan};
 use async_trait::async_trait;
@@ -178,11 +178,12 @@ impl Backend for JsonBackend {
         self.opened("watch")?.memory.watch(kind).await.map_err(|error| named(error, "watch"))
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn ping(&self) -> Result<Pong> {
         let open = self.opened("ping")?;
         let directory = open.database.paths.directory().to_owned();
+        let pong = Pong { schema_version: open.database.stored(), server: String::new() };
         spawn_blocking(move || match std::fs::metadata(&directory) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(pong),
             Err(error) => Err(named(fault::io("reach", &directory, error), "ping")),
         })
         .await

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Record, Result, Retry, Scan,
-    Schema, Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Pong, Record, Result, Retry,
+    Scan, Schema, Stats, Transaction, Watch, check,
 };
 use async_trait::async_trait;
 
@@ -216,8 +216,9 @@ impl Backend for MemoryBackend {
         Ok(self.shared.notifier.watch(kind))
     }
 
-    async fn ping(&self) -> Result<()> {
-        self.open("ping")
+    async fn ping(&self) -> Result<Pong> {
+        self.open("ping")?;
+        Ok(Pong { schema_version: self.read().version(), server: String::new() })
     }
 
     async fn stats(&self) -> Result<Stats> {

@@ -23,6 +23,11 @@ impl State {
         Self { version: 0, tables }
     }
 
+    /// The version of the stored schema; 0 before the first migration.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
+    }
+
     pub(crate) fn table(&self, kind: &'static Kind) -> Result<&Table> {
         self.tables.get(kind.name).ok_or_else(|| unknown(kind))
     }

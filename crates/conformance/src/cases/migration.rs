@@ -144,9 +144,11 @@ pub(crate) async fn statistics_count_the_records(database: &dyn Database) {
 
 pub(crate) async fn a_ping_is_answered(database: &dyn Database) {
     let backend = database.open(&THINGS).await.expect("the database opens");
-    backend.ping().await.expect("a sign of life before it is migrated");
+    let before = backend.ping().await.expect("a sign of life before it is migrated");
+    assert_eq!(before.schema_version, 0, "nothing is stored yet");
     backend.migrate().await.expect("it migrates");
-    backend.ping().await.expect("a sign of life");
+    let after = backend.ping().await.expect("a sign of life");
+    assert_eq!(after.schema_version, THINGS.version);
     assert!(!backend.name().is_empty());
     assert_eq!(get(&*backend, Key::new(Group::KIND, ["t", "none"])).await, None);
 }

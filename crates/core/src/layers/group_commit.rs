@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use crate::backend::{Backend, Capabilities, Migration, Stats};
+use crate::backend::{Backend, Capabilities, Migration, Pong, Stats};
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::record::{Key, Record};
@@ -167,7 +167,7 @@ impl Backend for GroupCommit {
         self.shared.inner.watch(kind).await
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn ping(&self) -> Result<Pong> {
         self.shared.inner.ping().await
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tracing::Instrument;
 
 use super::pass_on::pass_on;
-use crate::backend::{Backend, Migration, Stats};
+use crate::backend::{Backend, Migration, Pong, Stats};
 use crate::claim::Claim;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Key, Record};
@@ -128,7 +128,7 @@ impl Backend for Observe {
         self.call("watch", kind.name, 1).observe(self.inner.watch(kind)).await
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn ping(&self) -> Result<Pong> {
         self.call("ping", "", 1).observe(self.inner.ping()).await
     }
 

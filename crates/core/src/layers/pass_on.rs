@@ -21,7 +21,7 @@ macro_rules! pass_on {
     (@ watch) => {
         $crate::layers::pass_on::pass_on!(# watch(kind: &'static $crate::Kind) -> $crate::Result<$crate::Watch>);
     };
-    (@ ping) => { $crate::layers::pass_on::pass_on!(# ping() -> $crate::Result<()>); };
+    (@ ping) => { $crate::layers::pass_on::pass_on!(# ping() -> $crate::Result<$crate::Pong>); };
     (@ stats) => { $crate::layers::pass_on::pass_on!(# stats() -> $crate::Result<$crate::Stats>); };
     (@ close) => { $crate::layers::pass_on::pass_on!(# close() -> $crate::Result<()>); };
     (# $method:ident($($argument:ident: $type:ty)?) -> $answer:ty) => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Page, Record, Result, Scan, Schema, Stats,
-    Transaction, Watch,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Page, Pong, Record, Result, Scan, Schema,
+    Stats, Transaction, Watch,
 };
 use aquifer_json::{JsonBackend, JsonOptions};
 use async_trait::async_trait;
@@ -115,7 +115,7 @@ impl Backend for Reopening {
         self.fresh().await?.watch(kind).await
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn ping(&self) -> Result<Pong> {
         self.current().await?.ping().await
     }
 

@@ -33,7 +33,7 @@ async fn ready(State(app): State<App>) -> Result<Response, Problem> {
         return Err(Problem::unavailable("the server is shutting down"));
     }
     match tokio::time::timeout(PATIENCE, app.engine().store().backend().ping()).await {
-        Ok(Ok(())) => Ok(Json(json!({ "status": "ready" })).into_response()),
+        Ok(Ok(_)) => Ok(Json(json!({ "status": "ready" })).into_response()),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database shows no sign of life");
             Err(Problem::unavailable("the database shows no sign of life"))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Operation, Page, Record, Result,
-    Scan, Schema, Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Operation, Page, Pong, Record,
+    Result, Scan, Schema, Stats, Transaction, Watch, check,
 };
 use async_trait::async_trait;
 
@@ -191,8 +191,8 @@ impl Backend for SqliteBackend {
         Ok(self.notifier.watch(kind))
     }
 
-    async fn ping(&self) -> Result<()> {
-        self.read("ping", |session| session.number("SELECT 1").map(|_| ())).await
+    async fn ping(&self) -> Result<Pong> {
+        self.read("ping", Session::pong).await
     }
 
     async fn stats(&self) -> Result<Stats> {

@@ -1,6 +1,6 @@
 //! Creating and extending the tables.
 
-use aquifer_core::{Error, Migration, Result, Schema};
+use aquifer_core::{Error, Migration, Pong, Result, Schema};
 
 use super::connection::APPLICATION_ID;
 use super::session::Session;
@@ -38,6 +38,11 @@ impl Session {
             }
             Ok(Migration { from, to })
         })
+    }
+
+    /// A sign of life, read from the file.
+    pub(super) fn pong(&self) -> Result<Pong> {
+        Ok(Pong { schema_version: self.schema_version()?, server: format!("SQLite {}", rusqlite::version()) })
     }
 
     /// The schema version of what is stored; 0 if nothing is.

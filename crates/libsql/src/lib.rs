@@ -1,0 +1,1 @@
+//! The libSQL and Turso backend, over Hrana on HTTP.
