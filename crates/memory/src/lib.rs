@@ -21,11 +21,13 @@
 //! ```
 
 mod backend;
+mod judge;
 mod order;
 mod plan;
 mod state;
 mod table;
 
 pub use backend::MemoryBackend;
+pub use judge::{Wanted, judge, sets_unique, touched, wanted};
 pub use plan::Plan;
 pub use table::Entry;
