@@ -79,7 +79,7 @@ fn after_update(key: &Key, stored: &[Entry], transactions: &[Transaction]) -> Ve
                 // Any of the operations before may be refused, so that each version is a possible start.
                 let changed: Vec<Record> = versions.iter().map(|record| with(record, set)).collect();
                 for record in changed {
-                    if !versions.contains(&record) {
+                    if !versions.iter().any(|version| wants_alike(version, &record)) {
                         versions.push(record);
                     }
                 }
@@ -88,6 +88,11 @@ fn after_update(key: &Key, stored: &[Entry], transactions: &[Transaction]) -> Ve
         }
     }
     versions
+}
+
+/// Whether two versions of a record want the same values, whatever else they hold.
+fn wants_alike(a: &Record, b: &Record) -> bool {
+    a.kind.uniques.iter().all(|unique| a.pick(unique.columns) == b.pick(unique.columns))
 }
 
 fn with(record: &Record, set: &[(usize, Value)]) -> Record {
