@@ -107,7 +107,7 @@ pub fn take<T: Field>(kind: &'static Kind, column: &'static str, value: Option<V
     })
 }
 
-/// Declares a kind: its columns with types, key, partition, unique constraints, indexes, references and expiry, and
+/// Declares a kind: its columns with types, key, partition, unique constraints, indexes, references, expiry and stream, and
 /// with them the Rust struct of its records and an enum that names its columns.
 ///
 /// Flags in brackets after a column's type: `detail` for values that may be large, which listings leave out; `secret` for
@@ -147,6 +147,7 @@ macro_rules! kind {
         $(unique $unique:ident($($unique_column:ident),*) $(since $unique_since:literal)?;)*
         $(reference($($reference_column:ident),*) -> $target:literal;)*
         $(expiry $expiry:ident;)?
+        $(stream $stream:literal of $entries:ident from $first:ident at $time:ident;)?
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, PartialEq)]
@@ -205,6 +206,7 @@ macro_rules! kind {
                     target: $target,
                 }),*],
                 expiry: $crate::kind!(@expiry $($column $expiry)?),
+                stream: $crate::kind!(@stream $($stream $column $entries $first $time)?),
                 since: $crate::kind!(@version $($kind_since)?),
             };
 
@@ -233,6 +235,15 @@ macro_rules! kind {
     (@version $version:literal) => { $version };
     (@expiry) => { None };
     (@expiry $column:ident $expiry:ident) => { Some($column::$expiry as usize) };
+    (@stream) => { None };
+    (@stream $name:literal $column:ident $entries:ident $first:ident $time:ident) => {
+        Some($crate::Stream {
+            name: $name,
+            entries: $column::$entries as usize,
+            first: $column::$first as usize,
+            time: $column::$time as usize,
+        })
+    };
 }
 
 /// Declares an enum whose values are stored as text.

@@ -37,7 +37,7 @@ pub use id::*;
 pub use kinds::SCHEMA;
 pub use record::{Key, Record};
 pub use scan::{Cursor, MAX_PAGE, Page, Scan};
-pub use schema::{Column, Index, Kind, Reference, SHORT_TEXT_BYTES, Schema};
+pub use schema::{Column, Index, Kind, Reference, SHORT_TEXT_BYTES, Schema, Stream};
 pub use store::{
     AuditFilter, ExecutionFilter, Listing, MAX_DOCUMENT_BYTES, MAX_NAME_BYTES, Order, Paging, Query, Store, Tenancy,
     TenantEntity, WorkflowFilter,

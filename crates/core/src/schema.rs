@@ -48,6 +48,8 @@ pub struct Kind {
     /// The nullable timestamp column after whose time a record is void; backends with native expiry use it, and
     /// [`crate::Store`] sweeps the rest through an index that starts with it.
     pub expiry: Option<usize>,
+    /// The stream that other programs read these records from, where the database has such a thing.
+    pub stream: Option<Stream>,
     /// The schema version that brought this kind.
     pub since: u32,
 }
@@ -92,6 +94,22 @@ pub struct Reference {
     pub columns: &'static [usize],
     /// The name of the target kind.
     pub target: &'static str,
+}
+
+/// A log in which a backend that has streams of its own (Redis) also hands out the records of a kind to other programs, in the
+/// same atomic step as the insert. It is a copy: what the store reads are the records, and a backend without streams leaves it out.
+///
+/// Only inserts are handed out, in the order of their numbers; a deleted record takes its entries with it.
+#[derive(Debug)]
+pub struct Stream {
+    /// What each stream is called: text with columns of the key in braces, such as `tenant:{tenant_id}:workflow:{execution_id}:events`.
+    pub name: &'static str,
+    /// A text or JSON column with a JSON array: each of its elements becomes one entry.
+    pub entries: usize,
+    /// An integer column with the number of the first element; the others count on from it.
+    pub first: usize,
+    /// A timestamp column: when it happened.
+    pub time: usize,
 }
 
 /// Text in keys, indexes and references is at most this many bytes, so that it fits an index everywhere.

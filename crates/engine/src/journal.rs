@@ -43,6 +43,12 @@ pub(crate) enum Stop {
     Refused(Error),
 }
 
+/// Whether the backend will never take it. Rights that were taken away can be given back, and passwords be set right:
+/// that is no reason to fault what runs.
+fn is_refusal(error: &Error) -> bool {
+    error.retry() == Retry::Permanent && error.kind() != ErrorKind::Unauthorized
+}
+
 /// How far the execution's streams have come.
 #[derive(Debug, Clone)]
 struct Head {
@@ -140,7 +146,7 @@ impl Journal {
                     self.find_stored(entries, &mut backoff).await?;
                     (transaction, head) = self.update(entries, now);
                 }
-                (_, Retry::Permanent) => return Err(Stop::Refused(error)),
+                _ if is_refusal(&error) => return Err(Stop::Refused(error)),
                 (_, retry) => {
                     tracing::warn!(execution = %self.id, %error, "the backend did not take a turn, trying again");
                     self.pause(&mut backoff).await;
@@ -187,7 +193,7 @@ impl Journal {
                     self.revision = revision;
                     return Ok(execution.control);
                 }
-                Err(error) if error.retry() == Retry::Permanent => return Err(Stop::Refused(error)),
+                Err(error) if is_refusal(&error) => return Err(Stop::Refused(error)),
                 Err(_) => self.pause(backoff).await,
             }
         }
@@ -207,7 +213,7 @@ impl Journal {
                     self.stored.extend(known.map(|(data, _)| data.hash().to_owned()));
                     return Ok(());
                 }
-                Err(error) if error.retry() == Retry::Permanent => return Err(Stop::Refused(error)),
+                Err(error) if is_refusal(&error) => return Err(Stop::Refused(error)),
                 Err(_) => self.pause(backoff).await,
             }
         }

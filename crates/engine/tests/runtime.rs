@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aquifer_core::kinds::{EventBatch, EventBatchColumn, Execution, SCHEMA, Status, Step};
-use aquifer_core::layers::GroupCommit;
+use aquifer_core::layers::{Fault, Faults, GroupCommit};
 use aquifer_core::{
-    Backend, BackendExt, Clock, Condition, Entity, ExecutionId, ManualClock, Operation, Scan, Store, Stored, TenantId,
-    Timestamp, Transaction,
+    Backend, BackendExt, Clock, Condition, Entity, ExecutionId, ManualClock, Operation, Retry, Scan, Store, Stored,
+    TenantId, Timestamp, Transaction,
 };
 use aquifer_engine::{
     ControlError, DEFAULT_TENANT, Engine, EngineOptions, Observer, Start, StartError, VersionRef, WorkflowRef,
@@ -466,4 +466,42 @@ async fn a_start_whose_caller_goes_away_runs_all_the_same() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     panic!("the execution did not run");
+}
+
+/// Loses replies where a test asks for it.
+async fn faulty(world: &World) -> (Arc<Faults>, Engine) {
+    let clock: Arc<dyn Clock> = Arc::new(world.clock.clone());
+    let faults = Arc::new(Faults::new(Arc::new(world.backend.handle()), Arc::clone(&clock), 1));
+    let engine = Engine::open(Store::new(Arc::clone(&faults) as Arc<dyn Backend>, clock), EngineOptions::default());
+    (faults, engine.await.unwrap())
+}
+
+#[tokio::test]
+async fn what_a_lost_claim_took_is_run_by_the_worker_that_it_was_given_to() {
+    let world = World::new().await;
+    let (faults, engine) = faulty(&world).await;
+    let body = "do: [ { pause: { wait: { minutes: 1 } } }, { last: { set: '${ 3 }' } } ]";
+    let id = begin(&engine, "waits", body, json!({})).await;
+    assert!(world.execution(&id).await.owner.is_none(), "it left memory");
+    // Every reply to a claim, whatever it is for.
+    (0..1000).for_each(|_| faults.next("claim", Fault::After));
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(3));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_start_whose_reply_was_lost_runs_to_its_end() {
+    let world = World::new().await;
+    let (faults, engine) = faulty(&world).await;
+    let body = "do: [ { pause: { wait: { seconds: 2 } } }, { last: { set: '${ 3 }' } } ]";
+    engine.apply(&tenant(), definition("short", body).as_bytes(), "test.yaml").await.unwrap();
+    faults.next("commit", Fault::After);
+    let error = engine.start(&tenant(), start("short", json!({}))).await.unwrap_err();
+    assert!(matches!(&error, StartError::Store(error) if error.retry() == Retry::Unknown), "{error:?}");
+    let page = world.backend.scan(&Scan::key(Execution::KIND).equals(tenant())).await.unwrap();
+    let id = Execution::from_record(page.records[0].clone()).unwrap().id;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(3));
+    engine.shutdown().await;
 }

@@ -175,6 +175,7 @@ crate::kind! {
     }
     key(tenant_id, execution_id, last) partition 2;
     reference(tenant_id, execution_id) -> "executions";
+    stream "tenant:{tenant_id}:workflow:{execution_id}:events" of entries from first at created_at;
 }
 
 crate::kind! {

@@ -45,12 +45,15 @@ struct State {
     random: fastrand::Rng,
     calls: u64,
     script: BTreeMap<u64, Fault>,
+    /// What the next call of an operation meets, in order.
+    next: Vec<(&'static str, Fault)>,
 }
 
 impl Faults {
     /// Wraps `inner` without any fault yet.
     pub fn new(inner: Arc<dyn Backend>, clock: Arc<dyn Clock>, seed: u64) -> Self {
-        let state = State { random: fastrand::Rng::with_seed(seed), calls: 0, script: BTreeMap::new() };
+        let state =
+            State { random: fastrand::Rng::with_seed(seed), calls: 0, script: BTreeMap::new(), next: Vec::new() };
         Self {
             inner,
             clock,
@@ -88,10 +91,19 @@ impl Faults {
         state.script.insert(call, fault);
     }
 
+    /// Lets the next call of `operation` (`get`, `commit`, `scan`, `claim`) fail as a whole; said twice, the next two.
+    pub fn next(&self, operation: &'static str, fault: Fault) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.next.push((operation, fault));
+    }
+
     /// What happens to the call that begins: what the script says, else chance.
-    fn fate(&self) -> Option<Fault> {
+    fn fate(&self, operation: &'static str) -> Option<Fault> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.calls += 1;
+        if let Some(place) = state.next.iter().position(|(next, _)| *next == operation) {
+            return Some(state.next.remove(place).1);
+        }
         let call = state.calls;
         if let Some(fault) = state.script.remove(&call) {
             return Some(fault);
@@ -122,7 +134,7 @@ impl Faults {
         lost: Retry,
         work: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        match self.fate() {
+        match self.fate(operation) {
             Some(Fault::Before) => return Err(self.failed(operation, Retry::Transient)),
             Some(Fault::After) => {
                 work.await?;
@@ -147,7 +159,7 @@ impl Backend for Faults {
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let fate = self.fate();
+        let fate = self.fate("commit");
         match fate {
             Some(Fault::Before) => {
                 return transactions.iter().map(|_| Err(self.failed("commit", Retry::Transient))).collect();

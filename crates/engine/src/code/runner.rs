@@ -252,7 +252,10 @@ impl Runner {
         self.run.give_up(Problem::runtime(format!("the execution's state cannot be stored: {reason}")).at("/"));
         match self.write_to(Place::Here, now).await {
             Ok(_) => self.tell_outcome(),
-            Err(stop) => tracing::error!(execution = %self.journal.id, ?stop, "the execution cannot be ended either"),
+            Err(stop) => {
+                self.inner.doubt_all();
+                tracing::error!(execution = %self.journal.id, ?stop, "the execution cannot be ended either");
+            }
         }
     }
 

@@ -109,6 +109,7 @@ impl Inner {
         let nudges = self.registry.enter(&execution.id);
         if let Err(error) = self.store.backend().commit_one(transaction).await {
             self.registry.leave(&execution.id);
+            self.doubt(&error);
             registered.forget(tenant);
             drop(run);
             let started = self.started_already(tenant, &execution, error).await?;

@@ -136,7 +136,10 @@ impl Inner {
             let mut journal = Journal::new(self.store.clone(), worker, execution, execution.revision, redactor);
             match journal.commit(&entries, now).await {
                 Ok(_) => self.ended(id, Some(&outcome)),
-                Err(stop) => tracing::error!(execution = %id, ?stop, "the execution cannot be ended either"),
+                Err(stop) => {
+                    self.doubt_all();
+                    tracing::error!(execution = %id, ?stop, "the execution cannot be ended either");
+                }
             }
             return;
         }
@@ -147,7 +150,8 @@ impl Inner {
             (ExecutionColumn::wake_at as usize, Some(later).to_value()),
         ];
         if let Err(error) = self.change(execution, set).await {
-            // Its owner is this worker: whoever takes over from it finds it.
+            // It belongs to this worker still, which looks for it again.
+            self.doubt_all();
             tracing::warn!(execution = %id, %error, "an execution could not be put back");
         }
     }

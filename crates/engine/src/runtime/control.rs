@@ -151,7 +151,10 @@ impl Inner {
         match self.store.backend().commit_one(Transaction::new(vec![update])).await {
             Ok(committed) => Ok(committed.revisions.first().copied()),
             Err(error) if error.is_conflict() => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.doubt(&error);
+                Err(error)
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::control::ControlError;
 use super::plans::Plans;
+use super::reclaim::Doubt;
 use super::registry::Registry;
 use super::start::{Start, StartError, Started};
 use super::worker::{Due, Lease};
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) code: code::Registry,
     pub(crate) lease: Lease,
     pub(crate) due: Due,
+    pub(crate) doubt: Doubt,
     runtime: Arc<serde_json::Value>,
     http: OnceLock<Result<Client, Failure>>,
     /// Told whenever an execution leaves this process.
@@ -109,6 +111,7 @@ impl Engine {
             code: code::Registry::new(since),
             lease,
             due: Due::default(),
+            doubt: Doubt::default(),
             runtime: Arc::new(serde_json::json!({
                 "name": "Aquifer",
                 "version": env!("CARGO_PKG_VERSION"),

@@ -6,6 +6,7 @@ mod effects;
 mod engine;
 mod plans;
 mod process;
+mod reclaim;
 mod registry;
 mod runner;
 mod start;

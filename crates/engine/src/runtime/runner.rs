@@ -231,7 +231,10 @@ impl Runner {
         let entries = entries(&mut self.machine, &turn, Place::Here, now);
         match self.journal.commit(&entries, now).await {
             Ok(_) => self.inner.ended(&self.parent.id, turn.outcome.as_ref()),
-            Err(stop) => tracing::error!(execution = %self.parent.id, ?stop, "the execution cannot be ended either"),
+            Err(stop) => {
+                self.inner.doubt_all();
+                tracing::error!(execution = %self.parent.id, ?stop, "the execution cannot be ended either");
+            }
         }
     }
 }

@@ -180,6 +180,7 @@ impl Inner {
         let nudges = self.registry.enter(&id);
         if let Err(error) = self.store.backend().commit_one(transaction).await {
             self.registry.leave(&id);
+            self.doubt(&error);
             let key = request.idempotency_key.filter(|_| error.is_already_exists());
             let Some(key) = key else { return Err(error.into()) };
             execution.input = Some(input.text().to_owned());

@@ -200,7 +200,10 @@ impl Inner {
                 // There may be more.
                 Ok(CLAIM) => continue,
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "due executions could not be claimed"),
+                Err(error) => {
+                    self.doubt(&error);
+                    tracing::warn!(%error, "due executions could not be claimed");
+                }
             }
             if let Err(error) = self.hear().await {
                 tracing::warn!(%error, "requests to executions could not be read");
@@ -252,11 +255,16 @@ impl Inner {
 
     async fn adoption_loop(self: Arc<Self>) {
         if let Err(error) = self.adopt_gone().await {
+            self.doubt(&error);
             tracing::warn!(%error, "workers of this machine that are gone could not be looked for");
         }
         while !self.stop.is_cancelled() {
             if let Err(error) = self.adopt().await {
+                self.doubt(&error);
                 tracing::warn!(%error, "dead workers could not be looked for");
+            }
+            if let Err(error) = self.reclaim().await {
+                tracing::warn!(%error, "what this worker owns could not be looked for");
             }
             let next = self.now().saturating_add((self.options.lease / 3).max(self.options.poll));
             tokio::select! {
