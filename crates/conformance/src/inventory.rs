@@ -69,6 +69,7 @@ cases! {
         values_pass_between_transactions,
         a_failed_transaction_takes_no_value,
         constraints_are_exact_about_text,
+        a_lookup_never_lags,
     }
     scans {
         every_index_is_ordered,

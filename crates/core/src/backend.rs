@@ -62,7 +62,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     ///
     /// # Guarantees
     /// Costs what the page holds, not what is stored. Records that exist throughout a listing appear exactly once in it, whatever else
-    /// comes and goes. The order is total. May lag behind commits where the capabilities say so.
+    /// comes and goes. The order is total. May lag behind commits where the capabilities say so, unless it is a
+    /// [`Scan::is_lookup`], which sees every commit that was acknowledged before it began, as `get` does.
     ///
     /// # Errors
     /// `Invalid` for an unknown index, a prefix or bound of the wrong type, a limit out of range, or a cursor of another
@@ -105,7 +106,7 @@ pub struct Capabilities {
     pub max_operations: usize,
     /// The most bytes of values in a transaction.
     pub max_transaction_bytes: usize,
-    /// Whether a scan of an index may miss the newest commits.
+    /// Whether a scan may miss the newest commits, other than a lookup by the values of a unique constraint.
     pub scans_may_lag: bool,
     /// Whether the database removes expired records by itself.
     pub native_expiry: bool,

@@ -116,6 +116,13 @@ impl Scan {
         }
     }
 
+    /// Whether the scan looks up the one record that has these values of a unique constraint. The domain relies on its
+    /// answer as on that of a `get`: a backend whose indexes may lag finds the record in another way.
+    pub fn is_lookup(&self) -> bool {
+        let unique = self.kind.uniques.iter().find(|unique| Some(unique.name) == self.index);
+        unique.is_some_and(|unique| self.prefix.len() == unique.columns.len())
+    }
+
     /// The values of [`Kind::order`] at which the page before ended; `None` for the first page.
     ///
     /// # Errors

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aquifer_core::{Backend, Entity, ErrorKind, Key, Operation, Record, SCHEMA, Value};
+use aquifer_core::{Backend, Entity, ErrorKind, Key, Operation, Record, SCHEMA, Scan, Value};
 
 use crate::generate::{family, sibling, value};
 use crate::harness::Database;
-use crate::schema::{Group, GroupColumn, ThingColumn};
+use crate::schema::{Group, GroupColumn, THINGS, Thing, ThingColumn};
 use crate::support::{commit, delete, done, get, group, insert, key, open, refused, set, thing, things};
 
 const EMAIL: usize = ThingColumn::email as usize;
@@ -99,6 +99,33 @@ pub(crate) async fn nulls_are_never_taken(database: &dyn Database) {
     done(&*backend, vec![set(key(2), vec![(EMAIL, Value::from("x")), (CODE, Value::from(1))])]).await;
     done(&*backend, vec![delete(key(2))]).await;
     done(&*backend, vec![set(key(3), vec![(EMAIL, Value::from("x")), (CODE, Value::from(1))])]).await;
+}
+
+/// Even where scans may lag: the domain finds records by their names.
+pub(crate) async fn a_lookup_never_lags(database: &dyn Database) {
+    let writer = things(database).await;
+    let reader = database.open(&THINGS).await.expect("a second handle opens");
+    let lookup = |email: String| Scan::index(Thing::KIND, "by_email").equals("t").equals(email);
+    assert!(lookup("x".to_owned()).is_lookup());
+    for number in 1..=30 {
+        let (before, after) = (format!("before-{number}"), format!("after-{number}"));
+        let record = Thing { email: Some(before.clone()), ..thing(number) }.to_record();
+        insert(&*writer, record).await;
+        let found = |email: &str| reader.scan(&lookup(email.to_owned()));
+        let page = found(&before).await.expect("the lookup succeeds");
+        assert_eq!(page.records.iter().map(Record::key).collect::<Vec<_>>(), [key(number)], "right after the insert");
+        assert_eq!(page.next, None);
+        done(&*writer, vec![set(key(number), vec![(EMAIL, Value::from(after.as_str()))])]).await;
+        assert_eq!(found(&before).await.expect("the lookup succeeds").records, []);
+        let page = found(&after).await.expect("the lookup succeeds");
+        assert_eq!(
+            page.records.iter().map(|record| record.revision).collect::<Vec<_>>(),
+            [2],
+            "right after the update"
+        );
+        done(&*writer, vec![delete(key(number))]).await;
+        assert_eq!(found(&after).await.expect("the lookup succeeds").records, []);
+    }
 }
 
 pub(crate) async fn keeping_its_own_value_is_no_violation(database: &dyn Database) {
