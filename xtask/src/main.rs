@@ -7,6 +7,7 @@ mod conformance;
 mod docs;
 mod interpreters;
 mod nearest;
+mod servers;
 mod summary;
 mod test;
 
@@ -34,6 +35,11 @@ enum Task {
         #[arg(long = "backend", value_name = "NAME")]
         backends: Vec<String>,
     },
+    /// Starts, stops or lists the database servers that the tests use
+    Servers {
+        #[command(subcommand)]
+        task: servers::Task,
+    },
     /// Checks the dependencies against deny.toml
     Audit,
     /// Checks that what the pages refer to exists
@@ -46,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test => test::run(),
         Task::Conformance { backends } => conformance::run(&backends),
+        Task::Servers { task } => servers::run(&task),
         Task::Audit => audit::check(),
         Task::Docs => docs::check(),
         Task::Ci => ci::run_all(),

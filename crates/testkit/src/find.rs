@@ -3,7 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
-use crate::{Entry, Error, Result, Server, State, TlsFiles};
+use crate::state::State;
+use crate::{Entry, Error, Result, Server, TlsFiles};
 
 /// The URL of a server.
 ///

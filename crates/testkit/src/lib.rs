@@ -3,12 +3,20 @@
 
 mod error;
 mod find;
+mod instance;
+mod obtain;
+mod run;
 mod server;
+mod servers;
+mod shared;
 mod state;
 mod tls;
 
 pub use error::{Error, Result};
 pub use find::{mongodb_kind, tls_files, try_url, url};
+pub use instance::{Instance, Options};
+pub use obtain::apt_get;
 pub use server::Server;
-pub use state::{Entry, State, state_folder};
+pub use shared::{Outcome, down, status, up};
+pub use state::{Entry, state_folder};
 pub use tls::TlsFiles;

@@ -6,18 +6,21 @@ use std::{env, fs, io};
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::Daemon;
 use crate::{Error, Result};
 
 /// The servers that were started, by name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
     /// What is known of each.
-    pub servers: BTreeMap<String, Entry>,
+    pub(crate) servers: BTreeMap<String, Entry>,
 }
 
 /// One server that was started.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Entry {
+    /// Its name.
+    pub name: String,
     /// Where it is.
     pub url: String,
     /// Which program it is, where there is a choice: `mongod` or `documentdb`; else the server's name.
@@ -26,8 +29,14 @@ pub struct Entry {
     pub version: String,
     /// How it was obtained, in a few words.
     pub obtained: String,
+    /// Whether what it acknowledges survives a crash of the machine.
+    pub durable: bool,
     /// The folder with the certificates for its clients.
-    pub files: Option<PathBuf>,
+    pub(crate) files: Option<PathBuf>,
+    /// The folder with its data, its configuration and its logs.
+    pub(crate) folder: PathBuf,
+    /// Its processes, in the order in which they were started.
+    pub(crate) daemons: Vec<Daemon>,
 }
 
 /// The folder of the state file: `AQUIFER_TEST_SERVERS`, or else `target/test-servers` in the workspace.
@@ -49,7 +58,7 @@ impl State {
     ///
     /// # Errors
     /// If the file is there and cannot be read or understood.
-    pub fn read() -> Result<Self> {
+    pub(crate) fn read() -> Result<Self> {
         let file = state_folder().join("servers.json");
         let text = match fs::read_to_string(&file) {
             Ok(text) => text,
@@ -63,7 +72,7 @@ impl State {
     ///
     /// # Errors
     /// If the folder cannot be made or written to.
-    pub fn write(&self) -> Result {
+    pub(crate) fn write(&self) -> Result {
         let folder = state_folder();
         let failed = |error: io::Error| Error::new(format!("{} cannot be written: {error}", folder.display()));
         fs::create_dir_all(&folder).map_err(failed)?;
