@@ -27,6 +27,14 @@ pub struct Dialect {
     pub index_hint: IndexHint,
     /// Whether `UPDATE` can return what it wrote.
     pub returning: bool,
+    /// How one statement writes many rows.
+    pub bulk: Bulk,
+    /// The most parameters that a statement takes.
+    pub max_parameters: usize,
+    /// What a `SELECT` ends with that locks its rows for writing.
+    pub for_update: &'static str,
+    /// What a `SELECT` ends with that keeps others from writing its rows.
+    pub for_share: &'static str,
     /// What a claim's `SELECT` ends with, so that nobody waits for records that somebody else is claiming.
     pub skip_locked: &'static str,
 }
@@ -38,6 +46,17 @@ pub enum Placeholder {
     Question,
     /// `$1`, `$2`, ...
     Numbered,
+}
+
+/// How one statement writes many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bulk {
+    /// `UNNEST` of one array a column, so that the text does not depend on the number of rows: PostgreSQL.
+    Arrays,
+    /// `SELECT ... UNION ALL SELECT ...`, joined: MySQL.
+    Union,
+    /// `VALUES (...), (...)`: SQLite.
+    Values,
 }
 
 /// How a statement names the index that it must take.
@@ -106,6 +125,10 @@ pub static SQLITE: Dialect = Dialect {
     row_values: true,
     index_hint: IndexHint::IndexedBy,
     returning: true,
+    bulk: Bulk::Values,
+    max_parameters: 32_766,
+    for_update: "",
+    for_share: "",
     skip_locked: "",
 };
 
@@ -130,6 +153,10 @@ pub static POSTGRES: Dialect = Dialect {
     row_values: true,
     index_hint: IndexHint::None,
     returning: true,
+    bulk: Bulk::Arrays,
+    max_parameters: 65_535,
+    for_update: " FOR UPDATE",
+    for_share: " FOR SHARE",
     skip_locked: " FOR UPDATE SKIP LOCKED",
 };
 
@@ -154,6 +181,10 @@ pub static MYSQL: Dialect = Dialect {
     row_values: false,
     index_hint: IndexHint::ForceIndex,
     returning: false,
+    bulk: Bulk::Union,
+    max_parameters: 65_535,
+    for_update: " FOR UPDATE",
+    for_share: " LOCK IN SHARE MODE",
     skip_locked: " FOR UPDATE SKIP LOCKED",
 };
 

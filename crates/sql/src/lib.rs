@@ -1,7 +1,7 @@
 //! The SQL backends, generated from the declared schema through a small dialect.
 //!
 //! [`Dialect`] is one database's SQL as data; [`migration`] and [`Catalog`] write the tables and the statements of every declared
-//! kind in it, once. [`sqlite`] is the backend over a SQLite file.
+//! kind in it, once. [`sqlite`] is the backend over a SQLite file, [`network`] what the backends over servers share.
 //!
 //! ```
 //! use aquifer_core::{Backend, SCHEMA, Scan};
@@ -19,6 +19,7 @@
 //! ```
 
 mod dialect;
+pub mod network;
 pub mod sqlite;
 mod statements;
 mod tables;
@@ -27,7 +28,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use dialect::{Dialect, IndexHint, MARIADB, MYSQL, POSTGRES, Placeholder, SQLITE, Types};
+pub use dialect::{Bulk, Dialect, IndexHint, MARIADB, MYSQL, POSTGRES, Placeholder, SQLITE, Types};
 pub use sqlite::{Durability, SqliteBackend, SqliteOptions};
 pub use statements::{Catalog, Statements};
 pub use tables::{index_name, migration};
