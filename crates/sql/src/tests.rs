@@ -128,6 +128,7 @@ fn later_versions_add_what_they_bring() {
         uniques: &[],
         references: &[],
         expiry: None,
+        stream: None,
         since: 1,
     };
     const fn column(name: &'static str) -> aquifer_core::Column {
