@@ -36,6 +36,9 @@ pub(crate) enum Release {
     SidOrOwn,
 }
 
+/// Changes with what is made of a package, so that one that was unpacked in another way is unpacked again.
+const FORM: u32 = 2;
+
 /// What no server needs.
 const LEFT_OUT: [&str; 7] = [
     "./usr/share/doc/*",
@@ -53,7 +56,7 @@ impl Package {
     /// # Errors
     /// If there is no apt-get, no such package, no network or no room.
     pub(super) fn install(&self, program: &str) -> Result<PathBuf> {
-        let root = cache::filled(self.name, &format!("{self:?}"), |root| self.unpack(root))?;
+        let root = cache::filled(self.name, &format!("{self:?}, {FORM}"), |root| self.unpack(root))?;
         match self.programs.iter().find(|path| path.rsplit('/').next() == Some(program)) {
             Some(path) => resolve(&root, path),
             None => Err(Error::new(format!("the package {} has no program {program}", self.name))),
@@ -204,10 +207,13 @@ impl Loader {
         let mut real = program.as_os_str().to_owned();
         real.push(".real");
         fs::rename(program, &real).map_err(failed)?;
+        // Extensions of PostgreSQL need one another, and look for that where libraries are.
+        let own = program.ancestors().nth(2).unwrap_or(program).join("lib");
         let script = format!(
-            "#!/bin/sh\nexec '{}' --library-path '{}' --argv0 \"$0\" '{}' \"$@\"\n",
+            "#!/bin/sh\nexec '{}' --library-path '{}:{}' --argv0 \"$0\" '{}' \"$@\"\n",
             self.loader.display(),
             self.libraries.display(),
+            own.display(),
             Path::new(&real).display()
         );
         fs::write(program, script).map_err(failed)?;
