@@ -116,9 +116,10 @@ impl MemoryBackend {
         let mut planner = Planner::new(state, &self.capabilities);
         let answers = transactions
             .iter()
-            .map(|transaction| {
+            .enumerate()
+            .map(|(position, transaction)| {
                 check::transaction(transaction, &self.capabilities)
-                    .and_then(|()| planner.transaction(transaction))
+                    .and_then(|()| planner.transaction(position, transaction))
                     .map_err(|error| named(error, "commit"))
             })
             .collect();

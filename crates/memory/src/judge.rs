@@ -151,8 +151,19 @@ mod tests {
         let answers: Vec<_> = plan.answer().iter().map(|answer| answer.as_ref().ok().cloned()).collect();
         let committed = |revision| Some(Committed { revisions: vec![revision] });
         assert_eq!(answers, [None, committed(4), committed(5), committed(1)]);
+        assert_eq!(plan.applied(), [1, 2, 3]);
         let revisions: Vec<_> = plan.changes().map(|(_, entry)| entry.map(|entry| entry.record.revision)).collect();
         assert_eq!(revisions, [Some(5), Some(1)]);
+    }
+
+    #[test]
+    fn what_was_applied_before_is_not_applied_again() {
+        let insert = Transaction::new(vec![Operation::Insert(tenant("a"))]);
+        let stored = Entry { record: Record { revision: 1, ..tenant("a") }, transaction: insert.id };
+        let transactions = [insert.retry(), Transaction::new(vec![Operation::Insert(tenant("b"))])];
+        let plan = judge(&SCHEMA, capabilities(), [stored], &transactions).unwrap();
+        assert!(plan.answer().iter().all(Result::is_ok));
+        assert_eq!(plan.applied(), [1]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::table::Entry;
 #[derive(Debug)]
 pub struct Plan<A> {
     pub(crate) answer: A,
+    /// The positions of the transactions that the plan applies.
+    pub(crate) applied: Vec<usize>,
     pub(crate) changes: Changes,
 }
 
@@ -24,6 +26,12 @@ impl<A> Plan<A> {
     /// What the caller will be told once the plan is applied.
     pub fn answer(&self) -> &A {
         &self.answer
+    }
+
+    /// The positions of those transactions that hold and are applied now, in order: not those that are refused, and not those
+    /// that were applied before.
+    pub fn applied(&self) -> &[usize] {
+        &self.applied
     }
 
     /// Whether applying the plan changes nothing.
@@ -56,21 +64,22 @@ pub(crate) struct Planner<'a> {
     state: &'a State,
     capabilities: &'a Capabilities,
     done: Changes,
+    applied: Vec<usize>,
     /// What the transaction at hand has changed so far.
     staged: Changes,
 }
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(state: &'a State, capabilities: &'a Capabilities) -> Self {
-        Self { state, capabilities, done: Changes::default(), staged: Changes::default() }
+        Self { state, capabilities, done: Changes::default(), applied: Vec::new(), staged: Changes::default() }
     }
 
     pub(crate) fn finish<A>(self, answer: A) -> Plan<A> {
-        Plan { answer, changes: self.done }
+        Plan { answer, applied: self.applied, changes: self.done }
     }
 
-    /// Decides one transaction; where it fails, nothing of it remains.
-    pub(crate) fn transaction(&mut self, transaction: &Transaction) -> Result<Committed> {
+    /// Decides the transaction at `position`; where it fails, nothing of it remains.
+    pub(crate) fn transaction(&mut self, position: usize, transaction: &Transaction) -> Result<Committed> {
         if transaction.retried
             && let Some(committed) = self.applied_before(transaction)?
         {
@@ -83,6 +92,9 @@ impl<'a> Planner<'a> {
             .collect::<Result<_>>()
             .map(|revisions| Committed { revisions });
         self.settle(answer.is_ok());
+        if answer.is_ok() {
+            self.applied.push(position);
+        }
         answer
     }
 
