@@ -15,6 +15,10 @@ pub struct Dialect {
     pub types: Types,
     /// What follows the closing parenthesis of `CREATE TABLE`.
     pub table_options: &'static str,
+    /// How what a table and its columns mean is written into `CREATE TABLE`.
+    pub comments: Comments,
+    /// Whether `CREATE TABLE` brings its indexes, because each statement that creates something is durable by itself.
+    pub inline_indexes: bool,
     /// Whether a boolean column needs a check that only 0 and 1 stand in it.
     pub checks_booleans: bool,
     /// Whether an index can leave out the records in which one of its columns is null.
@@ -46,6 +50,15 @@ pub enum Placeholder {
     Question,
     /// `$1`, `$2`, ...
     Numbered,
+}
+
+/// How what a table and its columns mean is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comments {
+    /// `-- ...` to the end of the line, which SQLite's own tools show with the table.
+    Lines,
+    /// `COMMENT '...'`, which the server keeps.
+    Clauses,
 }
 
 /// How one statement writes many rows.
@@ -119,6 +132,8 @@ pub static SQLITE: Dialect = Dialect {
         bytes: "BLOB",
     },
     table_options: " STRICT",
+    comments: Comments::Lines,
+    inline_indexes: false,
     checks_booleans: true,
     partial_indexes: true,
     clustered: false,
@@ -147,6 +162,8 @@ pub static POSTGRES: Dialect = Dialect {
         bytes: "bytea",
     },
     table_options: "",
+    comments: Comments::Lines,
+    inline_indexes: false,
     checks_booleans: false,
     partial_indexes: true,
     clustered: false,
@@ -174,7 +191,9 @@ pub static MYSQL: Dialect = Dialect {
         json: "json",
         bytes: "longblob",
     },
-    table_options: " ENGINE=InnoDB",
+    table_options: " ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4",
+    comments: Comments::Clauses,
+    inline_indexes: true,
     checks_booleans: false,
     partial_indexes: false,
     clustered: true,

@@ -28,7 +28,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use dialect::{Bulk, Dialect, IndexHint, MARIADB, MYSQL, POSTGRES, Placeholder, SQLITE, Types};
+pub use dialect::{Bulk, Comments, Dialect, IndexHint, MARIADB, MYSQL, POSTGRES, Placeholder, SQLITE, Types};
 pub use sqlite::{Durability, SqliteBackend, SqliteOptions};
 pub use statements::{Catalog, Statements};
 pub use tables::{index_name, migration};

@@ -2,7 +2,7 @@
 
 use aquifer_core::{Column, ColumnType, Index, Kind, Schema};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Comments, Dialect};
 use crate::text::Sql;
 
 /// The column that counts the writes of a record.
@@ -23,7 +23,8 @@ pub fn migration(dialect: &'static Dialect, schema: &Schema, from: u32) -> Vec<S
         let indexes = kind.indexes.iter().map(|index| (index, false));
         let uniques = kind.uniques.iter().map(|index| (index, true));
         for (index, unique) in indexes.chain(uniques) {
-            if kind.since > from || index.since > from {
+            let is_inline = kind.since > from && dialect.inline_indexes;
+            if (kind.since > from || index.since > from) && !is_inline {
                 statements.push(create_index(dialect, kind, index, unique));
             }
         }
@@ -38,17 +39,19 @@ pub fn index_name(kind: &Kind, index: &Index) -> String {
 
 fn create_table(dialect: &'static Dialect, schema: &Schema, kind: &Kind) -> String {
     let mut sql = Sql::new(dialect, "CREATE TABLE ");
-    sql.name(kind.name).push(" (").push(&comment(kind.doc));
+    sql.name(kind.name).push(" (").push(&line(dialect, kind.doc));
     for (position, column) in kind.columns.iter().enumerate() {
         sql.push("\n  ");
         define(&mut sql, dialect, kind, position, column);
-        sql.push(",").push(&comment(column.doc));
+        sql.push(",").push(&line(dialect, column.doc));
     }
     let integer = dialect.types.integer;
-    sql.push("\n  ").name(REVISION).push(" ").push(integer).push(" NOT NULL,");
-    sql.push(&comment("Counts the writes of this record."));
-    sql.push("\n  ").name(TRANSACTION_ID).push(" ").push(integer).push(" NOT NULL,");
-    sql.push(&comment("The transaction that last wrote it."));
+    for (name, doc) in
+        [(REVISION, "Counts the writes of this record."), (TRANSACTION_ID, "The transaction that last wrote it.")]
+    {
+        sql.push("\n  ").name(name).push(" ").push(integer).push(" NOT NULL").push(&clause(dialect, doc));
+        sql.push(",").push(&line(dialect, doc));
+    }
     sql.push("\n  PRIMARY KEY (").columns(kind, kind.key).push(")");
     for reference in kind.references {
         if let Some(target) = schema.kind(reference.target) {
@@ -56,7 +59,18 @@ fn create_table(dialect: &'static Dialect, schema: &Schema, kind: &Kind) -> Stri
             sql.push(" (").columns(target, target.key).push(")");
         }
     }
-    sql.push("\n)").push(dialect.table_options);
+    if dialect.inline_indexes {
+        for (index, word) in kind
+            .indexes
+            .iter()
+            .map(|index| (index, "KEY "))
+            .chain(kind.uniques.iter().map(|index| (index, "UNIQUE KEY ")))
+        {
+            sql.push(",\n  ").push(word).name(&index_name(kind, index)).push(" (");
+            sql.columns(kind, &held(dialect, kind, index, word != "KEY ")).push(")");
+        }
+    }
+    sql.push("\n)").push(dialect.table_options).push(&clause(dialect, kind.doc));
     sql.finish()
 }
 
@@ -68,6 +82,7 @@ fn define(sql: &mut Sql, dialect: &'static Dialect, kind: &Kind, position: usize
     if dialect.checks_booleans && column.column_type == ColumnType::Boolean {
         sql.push(" CHECK (").name(column.name).push(" IN (0, 1))");
     }
+    sql.push(&clause(dialect, column.doc));
 }
 
 fn add_column(dialect: &'static Dialect, kind: &Kind, position: usize, column: &Column) -> String {
@@ -80,9 +95,7 @@ fn add_column(dialect: &'static Dialect, kind: &Kind, position: usize, column: &
 fn create_index(dialect: &'static Dialect, kind: &Kind, index: &Index, unique: bool) -> String {
     let mut sql = Sql::new(dialect, if unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
     sql.name(&index_name(kind, index)).push(" ON ").name(kind.name).push(" (");
-    // A scan goes on in the order of the key; a unique constraint is total as it is.
-    let columns = if unique || dialect.clustered { index.columns.to_vec() } else { kind.order(Some(index)) };
-    sql.columns(kind, &columns).push(")");
+    sql.columns(kind, &held(dialect, kind, index, unique)).push(")");
     let nullable = nullable(kind, index.columns);
     if dialect.partial_indexes && !nullable.is_empty() {
         sql.push(" WHERE ").list(" AND ", &nullable, |sql, column| {
@@ -92,13 +105,32 @@ fn create_index(dialect: &'static Dialect, kind: &Kind, index: &Index, unique: b
     sql.finish()
 }
 
+/// The columns that an index names.
+fn held(dialect: &'static Dialect, kind: &Kind, index: &Index, unique: bool) -> Vec<usize> {
+    // A scan goes on in the order of the key; a unique constraint is total as it is.
+    if unique || dialect.clustered { index.columns.to_vec() } else { kind.order(Some(index)) }
+}
+
 /// Those of `columns` in which null may stand.
 pub(crate) fn nullable(kind: &Kind, columns: &[usize]) -> Vec<usize> {
     columns.iter().copied().filter(|column| kind.columns.get(*column).is_some_and(|column| column.nullable)).collect()
 }
 
-/// A comment to the end of the line: a database's own tools show it with the table.
-fn comment(doc: &str) -> String {
-    let line = doc.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.is_empty() { line } else { format!(" -- {line}") }
+/// What is said of a table or a column, as a comment to the end of the line, where the dialect has those.
+fn line(dialect: &'static Dialect, doc: &str) -> String {
+    let text = words(doc);
+    if text.is_empty() || dialect.comments != Comments::Lines { String::new() } else { format!(" -- {text}") }
+}
+
+/// The same as a clause.
+fn clause(dialect: &'static Dialect, doc: &str) -> String {
+    let text = words(doc);
+    if text.is_empty() || dialect.comments != Comments::Clauses {
+        return String::new();
+    }
+    format!(" COMMENT '{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn words(doc: &str) -> String {
+    doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
