@@ -38,15 +38,16 @@ pub enum SchemaState {
 /// `NotFound` if there is none; `Invalid` if it is not Aquifer's, or newer; otherwise what the backend says.
 pub async fn check(url: &str) -> Result<Health> {
     let database = Database::open(url, Access { create: false, read_only: true }).await?;
-    let damage = match &database {
-        Database::Sqlite(backend) => backend.quick_check().await,
-        Database::Json(_) | Database::Memory(_) => Ok(Vec::new()),
+    let damage = match &database.file {
+        Some(file) => file.quick_check().await,
+        None => Ok(Vec::new()),
     };
-    let backend = database.into_backend();
+    let backend = database.backend;
     let health = match damage {
         Ok(damage) => look(&*backend, damage).await,
         Err(error) => Err(error),
     };
+    drop(database.file);
     close(&*backend).await;
     health
 }

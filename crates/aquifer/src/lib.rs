@@ -14,10 +14,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod bare;
 mod check;
 mod database;
 mod mask;
+mod network;
 mod open;
 mod scheme;
 
@@ -27,9 +27,8 @@ pub use aquifer_engine as engine;
 
 pub use aquifer_core::Store;
 pub use aquifer_json::{StromExport, StromFlow, export_strom, import_strom};
-pub use bare::bare_rates;
 pub use check::{Health, SchemaState, check};
-pub use database::path_of;
+pub use database::{bare_rates, path_of};
 pub use mask::mask;
 pub use open::{OpenOptions, open};
 pub use scheme::Scheme;

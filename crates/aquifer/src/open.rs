@@ -1,10 +1,11 @@
 //! From a URL to a store.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aquifer_core::layers::{Chunks, GroupCommit, Observe, Retries, RetryOptions};
-use aquifer_core::{Backend, Clock, Result, SCHEMA, Store, SystemClock};
+use aquifer_core::{Backend, Clock, ErrorKind, Result, SCHEMA, Store, SystemClock};
+use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::database::{Access, Database};
 
@@ -23,26 +24,28 @@ pub struct OpenOptions {
     /// Whether the database is brought to this program's schema; true by default. Without it, a database that lacks something
     /// refuses what needs it.
     pub migrate: bool,
+    /// How long a database that cannot be reached is tried again; zero by default. It is for servers that are started together with
+    /// this program.
+    pub wait: Duration,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { create: true, migrate: true }
+        Self { create: true, migrate: true, wait: Duration::ZERO }
     }
 }
 
 /// Opens the database that `url` names, with everything that wraps a backend: metrics and traces, retries of transient faults, group
 /// commit, and chunks for records that are too large for the database.
 ///
-/// The URL is `memory:`, `json:PATH` or a path that ends in `.json`, `sqlite:PATH`, `sqlite+aiosqlite:///PATH` or
-/// `file:PATH`; see [`crate::Scheme`].
+/// The URL is `memory:`, `json:PATH` or a path that ends in `.json`, `sqlite:PATH`, or that of a server; see [`crate::Scheme`].
 ///
 /// # Errors
 /// `Invalid` if the URL names no database that this build can open, or what is there is not Aquifer's or newer; `NotFound` if there
 /// is none and none is to be created; otherwise what the backend says. No error shows a secret of the URL.
 pub async fn open(url: &str, options: &OpenOptions) -> Result<Store> {
     let access = Access { create: options.create, read_only: false };
-    let backend = Database::open(url, access).await?.into_backend();
+    let backend = open_patiently(url, access, options.wait).await?.backend;
     if options.migrate
         && let Err(error) = backend.migrate().await
     {
@@ -51,6 +54,31 @@ pub async fn open(url: &str, options: &OpenOptions) -> Result<Store> {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Store::new(layered(backend, &clock)?, clock))
+}
+
+/// Opens a database, and tries again for as long as `patience` lasts while it cannot be reached.
+async fn open_patiently(url: &str, access: Access, patience: Duration) -> Result<Database> {
+    let began = Instant::now();
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(2))
+        .without_max_times()
+        .with_jitter()
+        .build();
+    loop {
+        let error = match Database::open(url, access).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => error,
+            opened => return opened,
+        };
+        let left = patience.saturating_sub(began.elapsed());
+        match pauses.next() {
+            Some(pause) if !left.is_zero() => {
+                tracing::info!(%error, "the database cannot be reached yet, trying again");
+                tokio::time::sleep(pause.min(left)).await;
+            }
+            _ => return Err(error),
+        }
+    }
 }
 
 /// Wraps a backend in the layers, the outermost last: what callers wait for is observed, whatever was done beneath.
@@ -102,7 +130,7 @@ mod tests {
         for scheme in ["sqlite", "json"] {
             let path = directory.path().join(scheme);
             let url = format!("{scheme}:{}", path.display());
-            let message = refused(&url, OpenOptions { create: false, migrate: true }).await;
+            let message = refused(&url, OpenOptions { create: false, ..OpenOptions::default() }).await;
             assert!(message.starts_with(&format!("there is no database at {}", path.display())), "{message}");
             assert!(!path.exists());
         }
@@ -110,8 +138,8 @@ mod tests {
 
     #[tokio::test]
     async fn errors_show_no_secret() {
-        let message = refused("libsql://db.example?authToken=s3cret", OpenOptions::default()).await;
-        assert!(message.starts_with("libSQL is not in this build") && !message.contains("s3cret"), "{message}");
+        let message = refused("libsqll://ann:s3cret@db.example?authToken=s3cret", OpenOptions::default()).await;
+        assert!(message.contains("did you mean \"libsql\"?") && !message.contains("s3cret"), "{message}");
         let message = refused("memory:s3cret", OpenOptions::default()).await;
         assert!(message.contains("write memory:"), "{message}");
     }

@@ -4,7 +4,7 @@ use aquifer_core::{Error, Result};
 
 use crate::mask::mask;
 
-/// A database that this build can open.
+/// A database that Aquifer can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// `memory:`: nothing outlives the process.
@@ -13,48 +13,70 @@ pub enum Scheme {
     Json,
     /// `sqlite:PATH`, `file:PATH` and their relatives.
     Sqlite,
+    /// `libsql://HOST` and `turso://HOST`, or a server's `http://HOST:PORT`.
+    Libsql,
+    /// `postgres://HOST/DATABASE`, also as SQLAlchemy writes it.
+    Postgres,
+    /// `mysql://HOST/DATABASE` and `mariadb://HOST/DATABASE`, also as SQLAlchemy writes them.
+    Mysql,
+    /// `redis://HOST` and its relatives for TLS, Sentinel, Cluster and Valkey.
+    Redis,
+    /// `mongodb://HOST/DATABASE` and `mongodb+srv://HOST/DATABASE`.
+    Mongodb,
+    /// `dynamodb://REGION`.
+    Dynamodb,
 }
 
-/// The schemes that this build opens, and what they name.
-const HERE: [(&str, Scheme); 6] = [
+/// Every scheme, and what it names.
+const SCHEMES: [(&str, Scheme); 35] = [
     ("memory", Scheme::Memory),
     ("json", Scheme::Json),
     ("sqlite", Scheme::Sqlite),
     ("sqlite+aiosqlite", Scheme::Sqlite),
     ("sqlite+pysqlite", Scheme::Sqlite),
     ("file", Scheme::Sqlite),
-];
-
-/// The schemes of databases that a later release brings, and the databases' names.
-const LATER: [(&str, &str); 14] = [
-    ("postgres", "PostgreSQL"),
-    ("postgresql", "PostgreSQL"),
-    ("mysql", "MySQL"),
-    ("mariadb", "MariaDB"),
-    ("redis", "Redis"),
-    ("rediss", "Redis"),
-    ("valkey", "Valkey"),
-    ("valkeys", "Valkey"),
-    ("mongodb", "MongoDB"),
-    ("mongodb+srv", "MongoDB"),
-    ("dynamodb", "DynamoDB"),
-    ("libsql", "libSQL"),
-    ("turso", "libSQL"),
-    ("cockroachdb", "CockroachDB"),
+    ("libsql", Scheme::Libsql),
+    ("turso", Scheme::Libsql),
+    ("http", Scheme::Libsql),
+    ("https", Scheme::Libsql),
+    ("postgres", Scheme::Postgres),
+    ("postgresql", Scheme::Postgres),
+    ("postgresql+asyncpg", Scheme::Postgres),
+    ("postgresql+psycopg", Scheme::Postgres),
+    ("postgresql+psycopg2", Scheme::Postgres),
+    ("mysql", Scheme::Mysql),
+    ("mariadb", Scheme::Mysql),
+    ("mysql+aiomysql", Scheme::Mysql),
+    ("mysql+asyncmy", Scheme::Mysql),
+    ("mysql+pymysql", Scheme::Mysql),
+    ("mariadb+aiomysql", Scheme::Mysql),
+    ("mariadb+asyncmy", Scheme::Mysql),
+    ("mariadb+pymysql", Scheme::Mysql),
+    ("redis", Scheme::Redis),
+    ("rediss", Scheme::Redis),
+    ("redis-sentinel", Scheme::Redis),
+    ("rediss-sentinel", Scheme::Redis),
+    ("redis-cluster", Scheme::Redis),
+    ("rediss-cluster", Scheme::Redis),
+    ("valkey", Scheme::Redis),
+    ("valkeys", Scheme::Redis),
+    ("mongodb", Scheme::Mongodb),
+    ("mongodb+srv", Scheme::Mongodb),
+    ("dynamodb", Scheme::Dynamodb),
+    ("dynamo", Scheme::Dynamodb),
 ];
 
 /// How to write a URL, for error texts.
-const FORMS: &str = "write sqlite:PATH, json:PATH or memory:";
+const FORMS: &str = "write sqlite:PATH, json:PATH, memory:, or a server's URL such as postgres://USER@HOST/DATABASE";
 
 /// The longest scheme that is compared with those there are.
 const LONGEST: usize = 64;
 
 impl Scheme {
-    /// Which database a URL names.
+    /// Which database a URL names, whether or not this build can open it.
     ///
     /// # Errors
-    /// `Invalid` for a scheme that is unknown, with the nearest one, or that is not in this build, or for no URL at all. Secrets in
-    /// the URL are masked.
+    /// `Invalid` for a scheme that is unknown, with the nearest one, or for no URL at all. Secrets in the URL are masked.
     pub fn of(url: &str) -> Result<Self> {
         if url.trim().is_empty() {
             return Err(Error::invalid(format!("the database URL is empty: {FORMS}")));
@@ -66,15 +88,23 @@ impl Scheme {
             return Err(Error::invalid(format!("{:?} has no scheme: {FORMS}", mask(url))));
         };
         let scheme = scheme.to_ascii_lowercase();
-        if let Some((_, known)) = HERE.iter().find(|(name, _)| *name == scheme) {
-            return Ok(*known);
+        let known = SCHEMES.iter().find(|(name, _)| *name == scheme).map(|(_, known)| *known);
+        known.ok_or_else(|| Error::invalid(format!("there is no database {scheme:?}{}: {FORMS}", nearest(&scheme))))
+    }
+
+    /// The database's name, as people write it.
+    pub fn database(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Json => "JSON file",
+            Self::Sqlite => "SQLite",
+            Self::Libsql => "libSQL",
+            Self::Postgres => "PostgreSQL",
+            Self::Mysql => "MySQL",
+            Self::Redis => "Redis",
+            Self::Mongodb => "MongoDB",
+            Self::Dynamodb => "DynamoDB",
         }
-        // SQLAlchemy writes the driver after a plus sign: postgresql+asyncpg.
-        let database = scheme.split_once('+').map_or(scheme.as_str(), |(database, _)| database);
-        if let Some((_, name)) = LATER.iter().find(|(name, _)| *name == scheme || *name == database) {
-            return Err(Error::invalid(format!("{name} is not in this build ({:?}): {FORMS}", mask(url))));
-        }
-        Err(Error::invalid(format!("there is no database {scheme:?}{}: {FORMS}", nearest(&scheme))))
     }
 }
 
@@ -90,7 +120,7 @@ fn nearest(scheme: &str) -> String {
     if scheme.len() > LONGEST {
         return String::new();
     }
-    let names = HERE.iter().map(|(name, _)| *name).chain(LATER.iter().map(|(name, _)| *name));
+    let names = SCHEMES.iter().map(|(name, _)| *name);
     let near = names.map(|name| (strsim::jaro_winkler(scheme, name), name)).max_by(|(a, _), (b, _)| a.total_cmp(b));
     match near {
         Some((likeness, name)) if likeness > 0.75 => format!(", did you mean {name:?}?"),
@@ -112,6 +142,13 @@ mod tests {
             ("SQLite://a.db", Scheme::Sqlite),
             ("sqlite+aiosqlite:///a.db", Scheme::Sqlite),
             ("file:a.db", Scheme::Sqlite),
+            ("libsql://db.example?authToken=x", Scheme::Libsql),
+            ("http://127.0.0.1:8080", Scheme::Libsql),
+            ("postgresql+asyncpg://db/app", Scheme::Postgres),
+            ("mysql+aiomysql://db/app", Scheme::Mysql),
+            ("rediss://db", Scheme::Redis),
+            ("mongodb+srv://db", Scheme::Mongodb),
+            ("dynamodb://eu-central-1", Scheme::Dynamodb),
         ] {
             assert_eq!(Scheme::of(url).unwrap(), scheme, "{url}");
         }
@@ -120,23 +157,17 @@ mod tests {
     #[test]
     fn refusals_name_the_fix_and_no_secret() {
         for (url, message) in [
-            ("", "the database URL is empty: write sqlite:PATH, json:PATH or memory:"),
-            ("aquifer.db", "\"aquifer.db\" has no scheme: write sqlite:PATH, json:PATH or memory:"),
+            ("", "the database URL is empty: "),
+            ("aquifer.db", "\"aquifer.db\" has no scheme: "),
+            ("://ann:secret@db/app", "\"://ann:***@db/app\" has no scheme: "),
+            ("sqlit:a.db", "there is no database \"sqlit\", did you mean \"sqlite\"?: "),
             (
-                "postgres://ann:secret@db/app",
-                "PostgreSQL is not in this build (\"postgres://ann:***@db/app\"): write sqlite:PATH, json:PATH or memory:",
+                "postgresql+asyncpgg://x:y@z",
+                "there is no database \"postgresql+asyncpgg\", did you mean \"postgresql+asyncpg\"?: ",
             ),
-            (
-                "postgresql+asyncpg://db/app",
-                "PostgreSQL is not in this build (\"postgresql+asyncpg://db/app\"): write sqlite:PATH, json:PATH or memory:",
-            ),
-            (
-                "sqlit:a.db",
-                "there is no database \"sqlit\", did you mean \"sqlite\"?: write sqlite:PATH, json:PATH or memory:",
-            ),
-            ("oracle://x:y@z", "there is no database \"oracle\": write sqlite:PATH, json:PATH or memory:"),
+            ("oracle://x:y@z", "there is no database \"oracle\": "),
         ] {
-            assert_eq!(Scheme::of(url).unwrap_err().to_string(), message);
+            assert_eq!(Scheme::of(url).unwrap_err().to_string(), format!("{message}{FORMS}"));
         }
     }
 }

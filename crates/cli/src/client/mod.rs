@@ -60,7 +60,7 @@ impl Client {
         }
         let place = &settings.database;
         let options = database::engine_options(settings, None)?;
-        let store = database::open(place, OpenOptions { create, migrate: true }).await?;
+        let store = database::open(place, OpenOptions { create, ..OpenOptions::default() }).await?;
         let engine = Engine::open(store, options).await.map_err(|error| database::named(error, place))?;
         let options = ServerOptions {
             tenant: settings.server.tenant.clone(),

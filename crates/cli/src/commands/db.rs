@@ -117,7 +117,7 @@ async fn check(arguments: &CheckArgs, place: &DatabaseSettings) -> Result<Exit> 
     let is_current = health.schema == SchemaState::Current;
     let write = match arguments.write && is_current {
         true => {
-            let store = database::open(place, OpenOptions { create: false, migrate: false }).await?;
+            let store = database::open(place, OpenOptions { create: false, migrate: false, ..OpenOptions::default() }).await?;
             let tried = write_and_remove(&store).await;
             database::close_store(&store).await;
             tried.map_err(|error| database::named(error, place))?;
@@ -177,7 +177,7 @@ async fn write_and_remove(store: &Store) -> Result<(), Error> {
 }
 
 async fn migrate(arguments: &MigrateArgs, place: &DatabaseSettings) -> Result<Exit> {
-    let store = database::open(place, OpenOptions { create: true, migrate: false }).await?;
+    let store = database::open(place, OpenOptions { migrate: false, ..OpenOptions::default() }).await?;
     let migrated = store.backend().migrate().await;
     database::close_store(&store).await;
     let migration = migrated.map_err(|error| database::named(error, place))?;
@@ -198,7 +198,7 @@ async fn migrate(arguments: &MigrateArgs, place: &DatabaseSettings) -> Result<Ex
 }
 
 async fn stats(arguments: &StatsArgs, place: &DatabaseSettings) -> Result<Exit> {
-    let store = database::open(place, OpenOptions { create: false, migrate: false }).await?;
+    let store = database::open(place, OpenOptions { create: false, migrate: false, ..OpenOptions::default() }).await?;
     let counted = store.backend().stats().await;
     let backend = store.backend().name();
     database::close_store(&store).await;

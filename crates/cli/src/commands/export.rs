@@ -46,7 +46,7 @@ const PAGE: usize = 100;
 pub(crate) async fn run(command: ExportCommand, context: &Context) -> Result<Exit> {
     let ExportCommand::Strom(arguments) = command;
     let place = &context.settings.database;
-    let store = database::open(place, OpenOptions { create: false, migrate: true }).await?;
+    let store = database::open(place, OpenOptions { create: false, ..OpenOptions::default() }).await?;
     let exported = export(&store.tenant(&context.settings.server.tenant), &arguments.file).await;
     database::close_store(&store).await;
     let database = mask(&place.url);

@@ -42,7 +42,7 @@ pub(crate) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
     let tenant = &context.settings.server.tenant;
     let id = ExecutionId::from(arguments.execution);
     let mut options = database::engine_options(&context.settings, report.secrets.as_deref())?;
-    let store = database::open(place, OpenOptions { create: false, migrate: true }).await?;
+    let store = database::open(place, OpenOptions { create: false, ..OpenOptions::default() }).await?;
     // Before anything is written: a report must not replace a file for an execution that does not exist.
     let key = Key::new(Execution::KIND, [tenant.as_str(), id.as_str()]);
     let found = store.backend().get_one(key).await.map_err(|error| database::named(error, place))?;
