@@ -1,7 +1,7 @@
 //! Where packages are kept once they are here.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
@@ -23,7 +23,7 @@ pub(super) fn folder() -> Result<PathBuf> {
 /// The folder `name` of the cache, filled by `fill` unless it holds what `recipe` describes.
 ///
 /// One process fills it, others wait. A folder that was not finished is begun anew.
-pub(super) fn filled(name: &str, recipe: &str, fill: impl FnOnce(&PathBuf) -> Result) -> Result<PathBuf> {
+pub(super) fn filled(name: &str, recipe: &str, fill: impl FnOnce(&Path) -> Result) -> Result<PathBuf> {
     let cache = folder()?;
     let place = cache.join(name);
     let marker = place.join(".recipe");

@@ -63,7 +63,7 @@ impl Package {
         }
     }
 
-    fn unpack(&self, root: &PathBuf) -> Result {
+    fn unpack(&self, root: &Path) -> Result {
         let work = tempfile::tempdir().map_err(Error::because("no temporary folder"))?;
         let apt = Apt::new(work.path(), &self.sources()?)?;
         apt.run(&["update"])?;

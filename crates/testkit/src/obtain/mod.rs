@@ -117,13 +117,13 @@ impl Software {
             {
                 Ok(Origin::Image(image, engine))
             }
-            _ => self.from_packages().map(Origin::Program),
+            _ => self.in_packages().map(Origin::Program),
         }
     }
 
     /// As [`obtain`](Self::obtain), for servers of which several processes play together: no containers.
     pub(crate) fn obtain_program(&'static self) -> Result<Found> {
-        self.on_machine().map_or_else(|| self.from_packages(), Ok)
+        self.on_machine().map_or_else(|| self.in_packages(), Ok)
     }
 
     fn on_machine(&self) -> Option<Found> {
@@ -135,7 +135,7 @@ impl Software {
     }
 
     /// As [`obtain`](Self::obtain), where only the package has what it takes.
-    pub(crate) fn from_packages(&self) -> Result<Found> {
+    pub(crate) fn in_packages(&self) -> Result<Found> {
         let (program, how) = match &self.package {
             _ if !may_use("packages") => (Err(Error::new("not tried")), String::new()),
             Some(Source::Debian(package)) => (package.install(self.program), format!("package {}", package.name)),

@@ -88,7 +88,7 @@ fn start_mongod(home: &mut Home, found: &Found) -> Result<Started> {
 
 fn start_documentdb(home: &mut Home) -> Result<Started> {
     let gateway = gateway(home)?;
-    let found = DOCUMENTDB.from_packages()?;
+    let found = DOCUMENTDB.in_packages()?;
     let data = home.make_folder("data")?;
     let postgres = start_engine(home, &found, &data)?;
 
