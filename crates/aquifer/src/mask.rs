@@ -6,6 +6,9 @@ const MASK: &str = "***";
 /// Parts of the names of options whose values are secret, in lower case and without `_` and `-`.
 const SECRET_NAMES: [&str; 6] = ["password", "passwd", "pwd", "token", "secret", "key"];
 
+/// Options that name the file of a secret, in the same spelling.
+const FILES: [&str; 1] = ["sslkey"];
+
 /// Returns the text with the secrets of every URL in it replaced by `***`: the password in `user:password@`, and the values of
 /// options whose name speaks of a password, token, secret or key. What has no secret stays as it is.
 ///
@@ -82,7 +85,7 @@ fn options(text: &str) -> String {
 
 fn is_secret(name: &str) -> bool {
     let name: String = name.chars().filter(|c| !matches!(c, '_' | '-')).collect::<String>().to_lowercase();
-    SECRET_NAMES.iter().any(|part| name.contains(part))
+    SECRET_NAMES.iter().any(|part| name.contains(part)) && !FILES.contains(&name.as_str())
 }
 
 #[cfg(test)]
@@ -115,6 +118,8 @@ mod tests {
             ),
             ("dynamodb://eu?secret_access_key=abc;x=1", "dynamodb://eu?secret_access_key=***"),
             ("sqlite:a.db?mode=ro", "sqlite:a.db?mode=ro"),
+            ("postgres://db/app?sslkey=/a.pem&sslpassword=x", "postgres://db/app?sslkey=/a.pem&sslpassword=***"),
+            ("mysql://db/app?ssl-key=/a.pem", "mysql://db/app?ssl-key=/a.pem"),
             ("libsql://db?authToken=", "libsql://db?authToken="),
         ] {
             assert_eq!(mask(url), masked);

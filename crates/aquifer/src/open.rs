@@ -11,7 +11,7 @@ use crate::database::{Access, Database};
 
 /// A backend whose records may have so many bytes needs no chunks, which cost a read before a write. It holds for all processes on a
 /// database, because the limit is the backend's own.
-const LARGE_RECORDS: usize = 8 << 20;
+const LARGE_RECORDS: usize = 16 << 20;
 
 /// A call of a backend that takes longer is reported.
 const SLOW: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ pub async fn open(url: &str, options: &OpenOptions) -> Result<Store> {
         return Err(error);
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(Store::new(layered(backend, &clock)?, clock))
+    layered(backend, clock)
 }
 
 /// Opens a database, and tries again for as long as `patience` lasts while it cannot be reached.
@@ -82,13 +82,15 @@ async fn open_patiently(url: &str, access: Access, patience: Duration) -> Result
 }
 
 /// Wraps a backend in the layers, the outermost last: what callers wait for is observed, whatever was done beneath.
-fn layered(backend: Arc<dyn Backend>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Backend>> {
+fn layered(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Result<Store> {
     let backend: Arc<dyn Backend> = Arc::new(GroupCommit::new(backend));
-    let mut backend: Arc<dyn Backend> = Arc::new(Retries::new(backend, Arc::clone(clock), RetryOptions::default()));
-    if backend.capabilities().max_record_bytes < LARGE_RECORDS {
-        backend = Arc::new(Chunks::new(backend, &SCHEMA, Arc::clone(clock))?);
+    let backend: Arc<dyn Backend> = Arc::new(Retries::new(backend, Arc::clone(&clock), RetryOptions::default()));
+    let observed = |backend| Arc::new(Observe::new(backend, SLOW)) as Arc<dyn Backend>;
+    if backend.capabilities().max_record_bytes >= LARGE_RECORDS {
+        return Ok(Store::new(observed(backend), clock));
     }
-    Ok(Arc::new(Observe::new(backend, SLOW)))
+    let chunks = Arc::new(Chunks::new(backend, &SCHEMA, Arc::clone(&clock))?);
+    Ok(Store::new(observed(Arc::clone(&chunks) as Arc<dyn Backend>), clock).with_chunks(chunks))
 }
 
 /// Closes a backend that failed already: a second failure adds nothing.

@@ -5,11 +5,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aquifer_core::kinds::{EventBatch, EventBatchColumn, Execution, SCHEMA, Status, Step};
+use aquifer_core::kinds::{EventBatch, EventBatchColumn, Execution, Message, SCHEMA, Status, Step};
 use aquifer_core::layers::{Fault, Faults, GroupCommit};
 use aquifer_core::{
-    Backend, BackendExt, Clock, Condition, Entity, ExecutionId, ManualClock, Operation, Retry, Scan, Store, Stored,
-    TenantId, Timestamp, Transaction,
+    Backend, BackendExt, Clock, Condition, Entity, ExecutionId, Json, ManualClock, MessageId, Operation, Retry, Scan,
+    Store, Stored, TenantId, Timestamp, Transaction,
 };
 use aquifer_engine::{
     ControlError, DEFAULT_TENANT, Engine, EngineOptions, Observer, Start, StartError, VersionRef, WorkflowRef,
@@ -504,4 +504,31 @@ async fn a_start_whose_reply_was_lost_runs_to_its_end() {
     let execution = world.until(&id, |execution| execution.status.is_final()).await;
     assert_eq!(output(&execution), json!(3));
     engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_has_expired_is_removed_by_whoever_runs() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    let now = world.clock.now();
+    let message = Message {
+        tenant_id: tenant(),
+        id: MessageId::generate(now),
+        event_type: "order.placed".to_owned(),
+        source: None,
+        event: Json::encode(&json!({})).unwrap(),
+        created_at: now,
+        expires_at: Some(now.saturating_add(Duration::from_secs(60))),
+    };
+    let key = message.to_record().key();
+    world.backend.commit_one(Transaction::new(vec![Operation::Insert(message.to_record())])).await.unwrap();
+    for _ in 0..100 {
+        world.clock.advance(Duration::from_secs(30));
+        // Lets the loops of the engine run.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if world.backend.get_one(key.clone()).await.unwrap().is_none() {
+            return engine.shutdown().await;
+        }
+    }
+    panic!("the message is still there");
 }

@@ -33,6 +33,7 @@ pub use workflows::WorkflowFilter;
 use crate::backend::Backend;
 use crate::clock::Clock;
 use crate::id::TenantId;
+use crate::layers::Chunks;
 use crate::timestamp::Timestamp;
 
 /// The domain API over a backend.
@@ -40,12 +41,18 @@ use crate::timestamp::Timestamp;
 pub struct Store {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
+    chunks: Option<Arc<Chunks>>,
 }
 
 impl Store {
     /// A store over `backend`, with time from `clock`.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>) -> Self {
-        Self { backend, clock }
+        Self { backend, clock, chunks: None }
+    }
+
+    /// The same store, which sweeps the parts of large values too. `chunks` is among the layers of its backend.
+    pub fn with_chunks(self, chunks: Arc<Chunks>) -> Self {
+        Self { chunks: Some(chunks), ..self }
     }
 
     /// The backend underneath.

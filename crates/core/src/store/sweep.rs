@@ -20,6 +20,19 @@ pub(super) fn expiry_index(kind: &Kind) -> Option<&'static str> {
 }
 
 impl Store {
+    /// Clears up: removes what has expired, and parts of large values that crashes left behind, about `most` of each at the most.
+    /// Returns how many it looked at: fewer than `most` means that there is nothing more for now. To be called now and then by
+    /// anybody; several processes may sweep at once.
+    ///
+    /// # Errors
+    /// `Unavailable` if the backend does not answer; what was done until then stays done.
+    pub async fn sweep(&self, most: usize) -> Result<usize> {
+        let expired = self.sweep_expired(most).await?;
+        let Some(chunks) = &self.chunks else { return Ok(expired) };
+        let swept = chunks.sweep(most).await?;
+        Ok(expired.max(swept.removed + swept.kept))
+    }
+
     /// Removes records of all tenants whose time of expiry has passed, about `most` of them at the most, the longest expired
     /// first. Returns how many it removed: fewer than `most` means that there were no more. Several processes may sweep at once.
     ///

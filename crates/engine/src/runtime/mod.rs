@@ -10,6 +10,7 @@ mod reclaim;
 mod registry;
 mod runner;
 mod start;
+mod upkeep;
 mod worker;
 
 pub(crate) use adopt::Action;

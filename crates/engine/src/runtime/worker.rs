@@ -163,6 +163,8 @@ impl Inner {
         self.spawn(async move { inner.due_loop().await });
         let inner = Arc::clone(self);
         self.spawn(async move { inner.adoption_loop().await });
+        let inner = Arc::clone(self);
+        self.spawn(async move { inner.upkeep_loop().await });
     }
 
     /// Beats until the process has let go of everything.
