@@ -17,9 +17,13 @@ use crate::watch::Watch;
 /// The most transactions handed to the backend at once.
 const MAX_BATCH: usize = 512;
 
+/// The most transactions that wait. Beyond, a database is so slow that callers had better know than pile up.
+const MAX_WAITING: usize = 20_000;
+
 /// A layer that commits at once what was handed in while the commit before was under way.
 ///
-/// When nothing is under way a commit starts immediately: nobody ever waits for company.
+/// When nothing is under way a commit starts immediately: nobody ever waits for company. Where more than 20,000 transactions wait,
+/// further ones are answered `Unavailable` at once.
 #[derive(Debug)]
 pub struct GroupCommit {
     shared: Arc<Shared>,
@@ -66,15 +70,19 @@ impl Shared {
         !std::mem::replace(&mut queue.flushing, true)
     }
 
-    fn enqueue(&self, transactions: Vec<Transaction>) -> Vec<oneshot::Receiver<Result<Committed>>> {
+    /// Puts transactions in line; `None` if the line is too long.
+    fn enqueue(&self, transactions: Vec<Transaction>) -> Option<Vec<oneshot::Receiver<Result<Committed>>>> {
         let mut replies = Vec::with_capacity(transactions.len());
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.waiting.len() >= MAX_WAITING {
+            return None;
+        }
         for transaction in transactions {
             let (reply, receiver) = oneshot::channel();
             queue.waiting.push(Waiting { transaction, reply });
             replies.push(receiver);
         }
-        replies
+        Some(replies)
     }
 
     /// Lets go of the lead, unless others came meanwhile: then a task of its own flushes for them.
@@ -138,7 +146,14 @@ impl Backend for GroupCommit {
             let _lead = Lead(&self.shared);
             return self.shared.inner.commit(transactions).await;
         }
-        let replies = self.shared.enqueue(transactions);
+        let count = transactions.len();
+        let Some(replies) = self.shared.enqueue(transactions) else {
+            let full =
+                Error::unavailable("the database is too slow for what is asked of it: too many commits wait already")
+                    .with_backend(self.name())
+                    .with_operation("commit");
+            return (0..count).map(|_| Err(full.duplicate())).collect();
+        };
         if self.shared.lead() {
             // The leader left between the two looks.
             self.shared.pass_on();
