@@ -165,18 +165,63 @@ impl Statements {
     pub fn claim(&self, claim: &Claim) -> Result<Option<Query>> {
         let index = self.kind.index(claim.index);
         let index = index.ok_or_else(|| Error::invalid(format!("{} has no index {:?}", self.kind, claim.index)))?;
-        let range = Range {
-            index: Some(index),
-            prefix: &claim.prefix,
-            lower: Bound::Unbounded,
-            upper: claim.up_to.clone().map_or(Bound::Unbounded, Bound::Included),
-            descending: false,
-            limit: claim.limit,
-        };
-        Ok(self.range(&self.detailed, range, None).map(|mut query| {
+        Ok(self.range(&self.detailed, Range::of(claim, index), None).map(|mut query| {
             query.text.push_str(self.dialect.skip_locked);
             query
         }))
+    }
+
+    /// Finds, locks and writes the records of a claim as one statement, and returns them as they are afterwards, lowest first. Takes
+    /// the query's values and then those that the claim sets. For dialects that can do it: PostgreSQL.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown index.
+    pub fn claim_at_once(&self, claim: &Claim) -> Result<Option<Query>> {
+        let index = self.kind.index(claim.index);
+        let index = index.ok_or_else(|| Error::invalid(format!("{} has no index {:?}", self.kind, claim.index)))?;
+        let order = self.kind.order(Some(index));
+        let mut due = Sql::new(self.dialect, "SELECT ");
+        due.list(", ", order.iter().enumerate(), |sql, (place, column)| {
+            sql.column(self.kind, *column).push(" AS ").value(place);
+        });
+        due.push(" FROM ").name(self.kind.name);
+        let Some(mut query) = self.range(&due.finish(), Range::of(claim, index), None) else { return Ok(None) };
+        let mut sql = Sql::after(self.dialect, query.values.len(), "WITH due AS (");
+        sql.push(&query.text).push(self.dialect.skip_locked).push("), claimed AS (UPDATE ");
+        sql.name(self.kind.name).push(" AS t SET ");
+        for (column, _) in &claim.set {
+            sql.column(self.kind, *column).push(" = ").parameter().push(", ");
+        }
+        sql.name(REVISION).push(" = t.").name(REVISION).push(" + 1 FROM due WHERE ");
+        let keys = order.iter().enumerate().filter(|(_, column)| self.kind.key.contains(column));
+        sql.list(" AND ", keys, |sql, (place, column)| {
+            sql.push("t.").column(self.kind, *column).push(" = due.").value(place);
+        });
+        let all: Vec<usize> = (0..self.kind.columns.len()).collect();
+        sql.push(" RETURNING t.*, due.*) SELECT ").columns(self.kind, &all).push(", ").name(REVISION);
+        sql.push(" FROM claimed ORDER BY ").list(", ", 0..order.len(), |sql, place| {
+            sql.value(place);
+        });
+        query.text = sql.finish();
+        Ok(Some(query))
+    }
+
+    /// Writes records that a claim has found and locked. Takes the values that the claim sets, and then the keys.
+    pub fn claim_found(&self, set: &[(usize, Value)], records: usize) -> String {
+        let mut sql = Sql::new(self.dialect, "UPDATE ");
+        sql.name(self.kind.name).push(" SET ");
+        for (column, _) in set {
+            sql.column(self.kind, *column).push(" = ").parameter().push(", ");
+        }
+        sql.name(REVISION).push(" = ").name(REVISION).push(" + 1 WHERE (").columns(self.kind, self.kind.key);
+        sql.push(") IN (").list(", ", 0..records, |sql, _| {
+            sql.push("(").list(", ", self.kind.key, |sql, _| {
+                sql.parameter();
+            });
+            sql.push(")");
+        });
+        sql.push(")");
+        sql.finish()
     }
 
     fn range(&self, select: &str, range: Range<'_>, after: Option<Vec<Value>>) -> Option<Query> {
@@ -247,6 +292,20 @@ struct Range<'a> {
     upper: Bound<Value>,
     descending: bool,
     limit: usize,
+}
+
+impl<'a> Range<'a> {
+    /// What a claim looks through.
+    fn of(claim: &'a Claim, index: &'a Index) -> Self {
+        Self {
+            index: Some(index),
+            prefix: &claim.prefix,
+            lower: Bound::Unbounded,
+            upper: claim.up_to.clone().map_or(Bound::Unbounded, Bound::Included),
+            descending: false,
+            limit: claim.limit,
+        }
+    }
 }
 
 /// A `WHERE` clause that grows.

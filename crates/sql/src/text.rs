@@ -29,6 +29,11 @@ impl Sql {
         Self { dialect, text, parameters: 0 }
     }
 
+    /// The same for text that goes on after a statement with `parameters`.
+    pub(crate) fn after(dialect: &'static Dialect, parameters: usize, start: &str) -> Self {
+        Self { parameters, ..Self::new(dialect, start) }
+    }
+
     /// Adds text as it is.
     pub(crate) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
@@ -54,6 +59,11 @@ impl Sql {
             }
         }
         self
+    }
+
+    /// Adds the name that a column of values has in a statement over many rows.
+    pub(crate) fn value(&mut self, column: usize) -> &mut Self {
+        self.push("v").push(&column.to_string())
     }
 
     /// Adds the name of a column of `kind`.

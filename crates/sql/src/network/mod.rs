@@ -3,10 +3,20 @@
 //! A database brings a [`Driver`]: connections ([`Session`]) that run statements, and what is its own, such as how it creates its
 //! tables. [`NetworkBackend`] does the rest.
 
+mod backend;
+mod batch;
+mod bulk;
+mod claim;
+mod commit;
 mod driver;
 mod fault;
+mod lookup;
 mod parameter;
+mod read;
+mod session;
 
-pub use driver::{Driver, Purpose, Session, Step, Write, Written};
+pub use backend::NetworkBackend;
+pub use driver::{Driver, Purpose};
 pub use fault::Fault;
 pub use parameter::Parameter;
+pub use session::{Session, Step, Write, Written};
