@@ -12,6 +12,7 @@ mod driver;
 mod fault;
 mod lookup;
 mod parameter;
+mod pool;
 mod read;
 mod session;
 
@@ -19,4 +20,5 @@ pub use backend::NetworkBackend;
 pub use driver::{Driver, Purpose};
 pub use fault::Fault;
 pub use parameter::Parameter;
+pub use pool::{Connect, Pool, PoolOptions, Pooled};
 pub use session::{Session, Step, Write, Written};
