@@ -1,6 +1,7 @@
 //! `cargo xtask servers`: the database servers that the tests use.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aquifer_testkit::{Outcome, Server};
 use clap::Subcommand;
@@ -36,7 +37,7 @@ pub(crate) enum Task {
 /// For an unknown name before anything happens; otherwise after all have been seen to, if one cannot be had.
 pub(crate) fn run(task: &Task) -> Result {
     match task {
-        Task::Up { names, durable } => up(&chosen(names)?, !names.is_empty(), *durable),
+        Task::Up { names, durable } => up(&chosen(names)?, !names.is_empty(), *durable, |_, _| {}),
         Task::Down { names } => {
             for name in aquifer_testkit::down(&chosen(names)?).map_err(failure)? {
                 println!("{name}: stopped");
@@ -47,14 +48,16 @@ pub(crate) fn run(task: &Task) -> Result {
     }
 }
 
-/// Starts `servers`. One that few machines can have may be missing, unless it was asked for by name.
+/// Starts `servers`, prints a line for each, and tells `note` of it. One that few machines can have may be missing, unless
+/// it was asked for by name.
 ///
 /// # Errors
 /// If another one cannot be had.
-pub(crate) fn up(servers: &[Server], by_name: bool, durable: bool) -> Result {
+fn up(servers: &[Server], by_name: bool, durable: bool, note: impl Fn(Server, &Outcome<'_>) + Sync) -> Result {
     let missing = Mutex::new(Vec::new());
     let report = |server: Server, outcome: &Outcome<'_>| {
         println!("{}", line(server, outcome));
+        note(server, outcome);
         if let Outcome::Failed(_) = outcome {
             if server == Server::Mysql && !by_name {
                 println!("mysql: NOT TESTED here; mariadb stands for it. Set {} to test it.", server.variable());
@@ -68,8 +71,48 @@ pub(crate) fn up(servers: &[Server], by_name: bool, durable: bool) -> Result {
     if missing.is_empty() {
         return Ok(());
     }
-    let advice = "install it, run a container engine, or set AQUIFER_TEST_NAME_URL to a server of yours";
+    let advice =
+        "install it, run a container engine, or set the URL of a server of yours: AQUIFER_TEST_POSTGRES_URL and so on";
     Err(Failure(format!("no {}: {advice}", missing.join(", "))))
+}
+
+/// Does `work` while `servers` run; those that did not run before are taken down after it, also when it failed or was
+/// interrupted with Ctrl-C.
+///
+/// # Errors
+/// If one of the servers cannot be had, and what `work` fails with.
+pub(crate) fn during<T>(servers: &[Server], work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let interrupted = notice_interrupts()?;
+    let started = Mutex::new(Vec::new());
+    let note = |server: Server, outcome: &Outcome<'_>| {
+        if let (Outcome::Started(..), Ok(mut started)) = (outcome, started.lock()) {
+            started.push(server);
+        }
+    };
+    let mut done = up(servers, false, false, note);
+    if interrupted.load(Ordering::Relaxed) {
+        done = Err(Failure(String::from("interrupted")));
+    }
+    let done = done.and_then(|()| work());
+    let started = started.into_inner().unwrap_or_default();
+    let stopped = aquifer_testkit::down(&started).map_err(failure);
+    done.and_then(|done| stopped.map(|_| done))
+}
+
+/// From now on Ctrl-C does not end us: those whom we wait for end of it, and we see to what is left.
+fn notice_interrupts() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let seen = interrupted.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.map_err(|error| Failure(format!("Ctrl-C cannot be noticed: {error}")))?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                seen.store(true, Ordering::Relaxed);
+            }
+        });
+    });
+    Ok(interrupted)
 }
 
 fn status() -> Result {

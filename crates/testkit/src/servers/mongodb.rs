@@ -129,11 +129,12 @@ fn start_engine(home: &mut Home, found: &Found, data: &Path) -> Result<u16> {
 fn gateway(home: &Home) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--locked", "--package", GATEWAY]).current_dir(workspace()).stdin(Stdio::null());
+    // Of the workspace, so that what it is built from is what the tests are built from.
+    build.args(["build", "--quiet", "--workspace", "--bin", GATEWAY]).current_dir(workspace()).stdin(Stdio::null());
     let status = build.status().map_err(Error::because("cargo cannot be run"))?;
     if !status.success() {
         return Err(Error::new(format!(
-            "the gateway before DocumentDB was not built: cargo build -p {GATEWAY} ({status})"
+            "the gateway before DocumentDB was not built: cargo build --workspace --bin {GATEWAY} ({status})"
         )));
     }
     let target = match std::env::var_os("CARGO_TARGET_DIR") {
