@@ -1,6 +1,6 @@
 //! A server of one test's own.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::shared::start_in_new_home;
 use crate::{Entry, Error, Result, Server, TlsFiles};
@@ -46,6 +46,11 @@ impl Instance {
         &self.entry.url
     }
 
+    /// Which program it is, where there is a choice: `mongod` or `documentdb`; else the server's name.
+    pub fn kind(&self) -> &str {
+        &self.entry.kind
+    }
+
     /// The port on 127.0.0.1 of the process that clients talk to first; of a group of Redis servers the first one's.
     pub fn port(&self) -> u16 {
         let daemons = &self.entry.daemons;
@@ -65,7 +70,7 @@ impl Instance {
     }
 
     /// The folder of its data, configuration and logs.
-    pub fn folder(&self) -> &PathBuf {
+    pub fn folder(&self) -> &Path {
         &self.entry.folder
     }
 

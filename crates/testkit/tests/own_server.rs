@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use aquifer_testkit::{Instance, Options, Server};
+use aquifer_testkit::{Instance, Options, Server, try_url};
 
 /// What Redis on this port replies to a command.
 fn redis(port: u16, command: &str) -> String {
@@ -35,7 +35,7 @@ fn own_server_comes_back_on_its_port_with_its_data() {
     assert_eq!(redis(port, "GET key"), "$5\r\nvalue");
     assert!(redis(port, "CONFIG GET maxmemory").ends_with("52428800"));
 
-    let folder = server.folder().clone();
+    let folder = server.folder().to_path_buf();
     drop(server);
     TcpStream::connect(("127.0.0.1", port)).unwrap_err();
     assert!(!folder.exists());
@@ -52,6 +52,23 @@ fn own_server_of_postgres_starts_again_after_a_kill() {
     server.stop();
     server.start_again();
     assert_eq!(server.url(), url);
+}
+
+#[test]
+fn own_server_of_every_kind_starts_again_after_a_kill() {
+    for server in Server::ALL {
+        if server == Server::Mysql && try_url(server).is_err() {
+            // Where it cannot be had, the command that starts the servers has said so.
+            continue;
+        }
+        let mut instance = Instance::start(server);
+        instance.kill();
+        TcpStream::connect(("127.0.0.1", instance.port())).unwrap_err();
+        instance.start_again();
+        TcpStream::connect(("127.0.0.1", instance.port())).unwrap();
+        instance.stop();
+        TcpStream::connect(("127.0.0.1", instance.port())).unwrap_err();
+    }
 }
 
 #[test]

@@ -39,6 +39,11 @@ impl Home {
         &self.folder
     }
 
+    /// Whether the server is one that many tests share, and not a test's own.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.detached
+    }
+
     /// Makes a folder that only servers may enter, as they want it for their data.
     pub(crate) fn make_folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);

@@ -125,27 +125,38 @@ fn start_engine(home: &mut Home, found: &Found, data: &Path) -> Result<u16> {
     Ok(port)
 }
 
-/// Builds the gateway, and puts it where the user that servers run as can reach it.
+/// Puts the gateway where the user that servers run as can reach it.
+///
+/// It is built first; for a server of a test's own only where that has never been done, as the tests may not wait for
+/// whoever else builds something.
 fn gateway(home: &Home) -> Result<PathBuf> {
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => workspace().join(target),
+        None => workspace().join("target"),
+    };
+    let built = target.join("debug").join(GATEWAY);
+    if home.is_shared() || !built.is_file() {
+        build_gateway()?;
+    }
+    let program = home.path().join(GATEWAY);
+    fs::copy(&built, &program)
+        .and_then(|_| fs::set_permissions(&program, Permissions::from_mode(0o755)))
+        .map_err(Error::because(format!("{} cannot be copied", built.display())))?;
+    Ok(program)
+}
+
+fn build_gateway() -> Result {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     // Of the workspace, so that what it is built from is what the tests are built from.
     build.args(["build", "--quiet", "--workspace", "--bin", GATEWAY]).current_dir(workspace()).stdin(Stdio::null());
     let status = build.status().map_err(Error::because("cargo cannot be run"))?;
-    if !status.success() {
-        return Err(Error::new(format!(
-            "the gateway before DocumentDB was not built: cargo build --workspace --bin {GATEWAY} ({status})"
-        )));
+    if status.success() {
+        return Ok(());
     }
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(target) => workspace().join(target),
-        None => workspace().join("target"),
-    };
-    let program = home.path().join(GATEWAY);
-    fs::copy(target.join("debug").join(GATEWAY), &program)
-        .and_then(|_| fs::set_permissions(&program, Permissions::from_mode(0o755)))
-        .map_err(Error::because(format!("{GATEWAY} cannot be copied")))?;
-    Ok(program)
+    Err(Error::new(format!(
+        "the gateway before DocumentDB is not built: cargo build --workspace --bin {GATEWAY} ({status})"
+    )))
 }
 
 fn url(port: u16) -> String {
