@@ -1,8 +1,8 @@
 //! Writing down what an execution does: one transaction a turn, checked against its revision.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
+use crate::backoff::{Backoff, is_refusal};
 use crate::chain::link;
 use crate::data::Data;
 use crate::entry::Fact;
@@ -16,9 +16,6 @@ use aquifer_core::{
     BackendExt, Condition, Entity, Error, ErrorKind, ExecutionId, Key, Operation, Retry, Store, TenantId, Timestamp,
     Transaction, Value, WorkerId,
 };
-
-/// How long to wait before asking a backend again that did not answer: at first, and at most.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// What one turn writes.
 #[derive(Debug, Default)]
@@ -41,12 +38,6 @@ pub(crate) enum Stop {
     Lost,
     /// The backend refuses what is to be written, for good.
     Refused(Error),
-}
-
-/// Whether the backend will never take it. Rights that were taken away can be given back, and passwords be set right:
-/// that is no reason to fault what runs.
-fn is_refusal(error: &Error) -> bool {
-    error.retry() == Retry::Permanent && error.kind() != ErrorKind::Unauthorized
 }
 
 /// How far the execution's streams have come.
@@ -123,7 +114,7 @@ impl Journal {
     /// Returns what a person asked of the execution meanwhile.
     pub(crate) async fn commit(&mut self, entries: &Entries, now: Timestamp) -> Result<Option<Control>, Stop> {
         let mut asked = None;
-        let mut backoff = BACKOFF.0;
+        let mut backoff = Backoff::default();
         let (mut transaction, mut head) = self.update(entries, now);
         loop {
             let error = match self.store.backend().commit_one(transaction.clone()).await {
@@ -149,7 +140,7 @@ impl Journal {
                 _ if is_refusal(&error) => return Err(Stop::Refused(error)),
                 (_, retry) => {
                     tracing::warn!(execution = %self.id, %error, "the backend did not take a turn, trying again");
-                    self.pause(&mut backoff).await;
+                    backoff.pause(&**self.store.clock()).await;
                     if retry == Retry::Unknown {
                         transaction = transaction.retry();
                     }
@@ -171,14 +162,8 @@ impl Journal {
         }
     }
 
-    async fn pause(&self, backoff: &mut Duration) {
-        let clock = self.store.clock();
-        clock.sleep_until(clock.now().saturating_add(backoff.mul_f64(0.5 + fastrand::f64() / 2.0))).await;
-        *backoff = backoff.saturating_mul(2).min(BACKOFF.1);
-    }
-
     /// Reads the execution's revision again, if it is still ours.
-    async fn reload(&mut self, backoff: &mut Duration) -> Result<Option<Control>, Stop> {
+    async fn reload(&mut self, backoff: &mut Backoff) -> Result<Option<Control>, Stop> {
         let key = execution_key(&self.tenant, &self.id);
         loop {
             match self.store.backend().get_one(key.clone()).await {
@@ -194,13 +179,13 @@ impl Journal {
                     return Ok(execution.control);
                 }
                 Err(error) if is_refusal(&error) => return Err(Stop::Refused(error)),
-                Err(_) => self.pause(backoff).await,
+                Err(_) => backoff.pause(&**self.store.clock()).await,
             }
         }
     }
 
     /// Finds out which payloads are stored already: another run of this execution may have stored them.
-    async fn find_stored(&mut self, entries: &Entries, backoff: &mut Duration) -> Result<(), Stop> {
+    async fn find_stored(&mut self, entries: &Entries, backoff: &mut Backoff) -> Result<(), Stop> {
         let keys: Vec<Key> = entries
             .payloads
             .iter()
@@ -214,7 +199,7 @@ impl Journal {
                     return Ok(());
                 }
                 Err(error) if is_refusal(&error) => return Err(Stop::Refused(error)),
-                Err(_) => self.pause(backoff).await,
+                Err(_) => backoff.pause(&**self.store.clock()).await,
             }
         }
     }

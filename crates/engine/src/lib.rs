@@ -6,6 +6,7 @@
 //! - [`code`] is the other way to write a workflow: in Rust, on the same journal and runtime;
 //! - the *runtime* drives many executions in one process, and takes over from processes that died.
 
+mod backoff;
 mod chain;
 pub mod code;
 mod data;

@@ -532,3 +532,38 @@ async fn what_has_expired_is_removed_by_whoever_runs() {
     }
     panic!("the message is still there");
 }
+
+#[tokio::test]
+async fn a_child_is_started_once_the_backend_answers_again() {
+    let world = World::new().await;
+    let (faults, engine) = faulty(&world).await;
+    engine.apply(&tenant(), definition("child", "do: [ { a: { set: '${ 5 }' } } ]").as_bytes(), "a").await.unwrap();
+    let body = "do: [ { pause: { wait: { seconds: 1 } } }, \
+        { child: { run: { workflow: { namespace: test, name: child, version: latest } } } } ]";
+    let id = begin(&engine, "parent", body, json!({})).await;
+    // Those of the engine's own loops fail, too, and are done again later.
+    (0..60).for_each(|_| faults.next("scan", Fault::Before));
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(5));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_child_that_a_stopping_process_does_not_start_is_started_by_the_next() {
+    let world = World::new().await;
+    let engine = world.engine().await;
+    engine.apply(&tenant(), definition("child", "do: [ { a: { set: '${ 5 }' } } ]").as_bytes(), "a").await.unwrap();
+    let body = "do: [ { first: { run: { shell: { command: 'sleep 0.2' } } } }, \
+        { child: { run: { workflow: { namespace: test, name: child, version: latest } } } } ]";
+    let id = begin(&engine, "parent", body, json!({})).await;
+    // The first task ends while the process stops, and the second begins.
+    let stopping = tokio::spawn(async move { engine.shutdown().await });
+    while !stopping.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.clock.advance(Duration::from_millis(500));
+    }
+    let next = world.engine().await;
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(5));
+    next.shutdown().await;
+}

@@ -15,7 +15,8 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 
 use super::engine::Inner;
-use super::start::{Start, VersionRef, WorkflowRef};
+use super::start::{Start, StartError, VersionRef, WorkflowRef};
+use crate::backoff::{Backoff, is_refusal};
 use crate::data::Data;
 use crate::machine::{EffectRequest, EffectStart, HttpRequest, ProcessRequest, SubWorkflowRequest};
 
@@ -175,22 +176,41 @@ async fn sub_workflow(
         tags: None,
         user_id: None,
     };
-    // Boxed, because a child may itself start children.
-    let started = inner
-        .start(&parent.tenant, start, Some(parent.id.clone()))
-        .boxed()
-        .await
-        .map_err(|error| Problem::configuration(format!("the workflow could not be started: {error}")))?;
+    // The key makes a start that is tried again the same start.
+    let started = persist(inner, || async {
+        // Boxed, because a child may itself start children.
+        inner.start(&parent.tenant, start.clone(), Some(parent.id.clone())).boxed().await
+    });
+    let started =
+        started.await.map_err(|error| Problem::configuration(format!("the workflow could not be started: {error}")))?;
     if !request.wait {
         return Ok(request.input);
     }
     // Set once: an effect starts one execution.
     let _ = child.set(started.execution_id.clone());
-    let ended = inner
-        .wait(&parent.tenant, &started.execution_id)
+    let ended = persist(inner, || async { Ok(inner.wait(&parent.tenant, &started.execution_id).await?) })
         .await
         .map_err(|error| Problem::runtime(format!("the workflow's outcome could not be read: {error}")))?;
     outcome(&ended)
+}
+
+/// Does `work` again for as long as the store cannot answer: that is no outcome of a task. In a process that shuts down it waits
+/// until the execution is handed back.
+async fn persist<T, F>(inner: &Inner, work: impl Fn() -> F) -> Result<T, StartError>
+where
+    F: Future<Output = Result<T, StartError>>,
+{
+    let mut backoff = Backoff::default();
+    loop {
+        match work().await {
+            Err(StartError::ShuttingDown) => std::future::pending().await,
+            Err(StartError::Store(error)) if !is_refusal(&error) => {
+                tracing::warn!(%error, "the backend did not start or find a child execution, trying again");
+                backoff.pause(&**inner.store.clock()).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// The outcome of an execution, as the task that started it sees it.
