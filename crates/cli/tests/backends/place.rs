@@ -1,0 +1,93 @@
+//! The backends, and databases on them that are nobody else's.
+
+use aquifer_testkit::{Instance, Options, Server};
+use tempfile::TempDir;
+
+/// A backend to test on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Memory,
+    /// A file, and the scheme of its URL.
+    File(&'static str),
+    Server(Server),
+}
+
+/// All of them.
+pub(crate) static PLACES: &[Place] = &[
+    Place { kind: Kind::Memory },
+    Place { kind: Kind::File("json") },
+    Place { kind: Kind::File("sqlite") },
+    Place { kind: Kind::Server(Server::Libsql) },
+    Place { kind: Kind::Server(Server::Postgres) },
+    Place { kind: Kind::Server(Server::Mariadb) },
+    Place { kind: Kind::Server(Server::Redis) },
+    Place { kind: Kind::Server(Server::Mongodb) },
+    Place { kind: Kind::Server(Server::Dynamodb) },
+];
+
+/// An empty database. It ends with this value.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) server: Option<Instance>,
+    _folder: TempDir,
+}
+
+impl Place {
+    /// What its tests are called after.
+    pub(crate) fn name(&self) -> String {
+        match &self.kind {
+            Kind::Memory => "memory".to_owned(),
+            Kind::File(scheme) => (*scheme).to_owned(),
+            // No mongod is packaged: the name says which server it was.
+            Kind::Server(Server::Mongodb) if aquifer_testkit::mongodb_kind() != "mongod" => {
+                format!("mongodb-{}", aquifer_testkit::mongodb_kind())
+            }
+            Kind::Server(server) => server.name().to_owned(),
+        }
+    }
+
+    /// Whether what it holds outlives the process.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.kind != Kind::Memory
+    }
+
+    /// Whether several processes may use it at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.kind, Kind::File("sqlite") | Kind::Server(_))
+    }
+
+    /// Whether it is behind a network.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.kind, Kind::Server(_))
+    }
+
+    /// An empty database, on a server of its own that forgets nothing.
+    pub(crate) fn database(&self) -> Database {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aquifer.db").display().to_string();
+        let server = match &self.kind {
+            Kind::Server(server) => {
+                let options = Options { durable: true, ..Options::default() };
+                Some(Instance::start_with(*server, options).unwrap())
+            }
+            Kind::Memory | Kind::File(_) => None,
+        };
+        let url = match (&self.kind, &server) {
+            (Kind::File(scheme), _) => format!("{scheme}:{path}"),
+            (_, Some(server)) => server.url().to_owned(),
+            _ => "memory:".to_owned(),
+        };
+        Database { url, server, _folder: folder }
+    }
+}
+
+/// The URL with an option more.
+pub(crate) fn with_option(url: &str, option: &str) -> String {
+    format!("{url}{}{option}", if url.contains('?') { '&' } else { '?' })
+}
