@@ -1,11 +1,12 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
-use crate::config::Flags;
+use crate::config::{DATABASE_KEY, Flags, LISTEN_KEY};
 
 /// A durable workflow engine that runs on the database you already have
 #[derive(Debug, Parser)]
@@ -40,6 +41,7 @@ Exit codes:
   2    what was given cannot be used: arguments, settings, files, definitions, input, the database
   130  a second Ctrl-C ended the program at once
 
+Without a command, flags of `serve` start the server: aquifer --port 3000.
 Results go to standard output; notes, diagnostics and the log go to standard error.";
 
 /// What every command takes.
@@ -63,7 +65,7 @@ pub(crate) struct Global {
 impl Global {
     /// The settings that these flags set.
     pub(crate) fn flags(&self) -> Flags {
-        let mut flags = Flags { config: self.config.clone(), values: Vec::new() };
+        let mut flags = Flags { config: self.config.clone(), ..Flags::default() };
         for (key, value) in &self.set {
             flags.add(key, Some(value), "--set");
         }
@@ -75,7 +77,7 @@ impl Global {
 /// Which database to use.
 #[derive(Debug, Args)]
 pub(crate) struct DatabaseArgs {
-    /// The database: sqlite:PATH, json:PATH or memory: [default: the setting database.url]
+    /// The database: sqlite:PATH, json:PATH, memory: or a server's URL [default: the setting database.url]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 }
@@ -83,7 +85,26 @@ pub(crate) struct DatabaseArgs {
 impl DatabaseArgs {
     /// Adds the settings that these flags set.
     pub(crate) fn add_to(&self, flags: &mut Flags) {
-        flags.add("database.url", self.database_url.as_deref(), "--database-url");
+        flags.add(DATABASE_KEY, self.database_url.as_deref(), "--database-url");
+    }
+}
+
+/// Where the server listens.
+#[derive(Debug, Args)]
+pub(crate) struct ListenArgs {
+    /// The address and port; port 0 takes a free one [default: the setting server.listen]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "port")]
+    listen: Option<String>,
+    /// The port, on the host of the setting server.listen
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+impl ListenArgs {
+    /// Adds the settings that these flags set.
+    pub(crate) fn add_to(&self, flags: &mut Flags) {
+        flags.add(LISTEN_KEY, self.listen.as_deref(), "--listen");
+        flags.port = self.port;
     }
 }
 
@@ -108,9 +129,84 @@ pub(crate) enum Command {
     Completions(commands::completions::CompletionsArgs),
 }
 
+/// Reads the command line. Where it names no command and begins with a flag of `serve`, it is `serve`'s.
+pub(crate) fn parse() -> Arguments {
+    Arguments::parse_from(with_command(std::env::args_os().collect()))
+}
+
+/// The variable that says, where nothing at all is given, that the program is started as Strom is.
+const SERVES: &str = "STROM_DATABASE_URL";
+
+fn with_command(mut given: Vec<OsString>) -> Vec<OsString> {
+    let known = Arguments::command();
+    let serve = known.find_subcommand("serve");
+    let takes = |command: &clap::Command, name: &str| {
+        let flag = command.get_arguments().find(|argument| argument.get_long() == Some(name))?;
+        Some(flag.get_action().takes_values())
+    };
+    let mut place = 1;
+    while let Some(argument) = given.get(place).and_then(|argument| argument.to_str()) {
+        let Some(flag) = argument.strip_prefix("--") else { return given };
+        let (name, value) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+        match takes(&known, name) {
+            Some(takes_value) => place += if takes_value && value.is_none() { 2 } else { 1 },
+            None if serve.is_some_and(|serve| takes(serve, name).is_some()) => {
+                given.insert(1, "serve".into());
+                return given;
+            }
+            None => return given,
+        }
+    }
+    if given.len() <= 1 && std::env::var_os(SERVES).is_some_and(|url| !url.is_empty()) {
+        given.push("serve".into());
+    }
+    given
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, such as engine.lease=30s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(given: &[&str]) -> Vec<OsString> {
+        with_command(["aquifer"].iter().chain(given).map(Into::into).collect())
+    }
+
+    #[test]
+    fn flags_of_serve_alone_are_serves() {
+        for given in [
+            &["--port", "3000"][..],
+            &["--database-url", "memory:"],
+            &["--database-url=memory:"],
+            &["--log-level", "info", "--port=1"],
+            &["--no-color", "--set=engine.lease=1s", "--listen", "127.0.0.1:0"],
+        ] {
+            let expected: Vec<OsString> = ["aquifer", "serve"].iter().chain(given).map(Into::into).collect();
+            assert_eq!(completed(given), expected);
+        }
+    }
+
+    #[test]
+    fn other_command_lines_stay_as_they_are() {
+        for given in [
+            &["--help"][..],
+            &["--version"],
+            &["--prot", "3000"],
+            &["config"],
+            &["--log-level", "info", "config"],
+            &["serve", "--port", "3000"],
+            &["--", "--port"],
+            &["-h"],
+            &["--set"],
+        ] {
+            let expected: Vec<OsString> = ["aquifer"].iter().chain(given).map(Into::into).collect();
+            assert_eq!(completed(given), expected);
+        }
     }
 }

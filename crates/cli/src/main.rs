@@ -19,15 +19,13 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::Arguments;
 use failure::{Exit, Failure, Result};
 
 fn main() -> ExitCode {
     // Before anything makes a TLS connection; it fails only if somebody did it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let arguments = Arguments::parse();
+    let arguments = arguments::parse();
     match run(arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {

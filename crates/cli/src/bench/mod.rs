@@ -15,7 +15,6 @@ use aquifer::engine::{DEFAULT_TENANT, Engine};
 use aquifer::{OpenOptions, mask};
 
 use crate::commands::Context;
-use crate::config::DatabaseSettings;
 use crate::database;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Format, note, print, print_json};
@@ -123,7 +122,8 @@ async fn measure(arguments: &BenchArgs, url: &str, context: &Context) -> Result<
     } else {
         arguments.workload.clone()
     };
-    let settings = DatabaseSettings { url: url.to_owned(), ..context.settings.database.clone() };
+    let settings = context.settings.database_at(url, "--database-url")?;
+    let url = settings.url.as_str();
     let store = database::open(&settings, OpenOptions::default()).await?;
     refuse_used(&store, url).await?;
     let engine = Engine::open(store, database::engine_options(&context.settings, None)?).await?;

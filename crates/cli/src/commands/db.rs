@@ -117,7 +117,8 @@ async fn check(arguments: &CheckArgs, place: &DatabaseSettings) -> Result<Exit> 
     let is_current = health.schema == SchemaState::Current;
     let write = match arguments.write && is_current {
         true => {
-            let store = database::open(place, OpenOptions { create: false, migrate: false, ..OpenOptions::default() }).await?;
+            let store =
+                database::open(place, OpenOptions { create: false, migrate: false, ..OpenOptions::default() }).await?;
             let tried = write_and_remove(&store).await;
             database::close_store(&store).await;
             tried.map_err(|error| database::named(error, place))?;

@@ -40,7 +40,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     }
     let mut flags = global.flags();
     match &command {
-        Command::Run(_) | Command::Validate(_) | Command::Bench(_) | Command::Config(_) | Command::Completions(_) => {}
+        Command::Run(_) | Command::Validate(_) | Command::Bench(_) | Command::Completions(_) => {}
+        Command::Config(arguments) => arguments.add_to(&mut flags),
         Command::Resume(arguments) => arguments.database.add_to(&mut flags),
         Command::Serve(arguments) => arguments.add_to(&mut flags),
         Command::Workflow(command) => command.place().add_to(&mut flags),

@@ -43,7 +43,7 @@ pub(crate) struct RunArgs {
     /// A further definition, for `run: workflow`; may be repeated
     #[arg(long, value_name = "FILE")]
     with: Vec<PathBuf>,
-    /// Makes the execution durable in this database: sqlite:PATH or json:PATH
+    /// Makes the execution durable in this database: sqlite:PATH, json:PATH or a server's URL
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
     #[command(flatten)]
@@ -76,7 +76,7 @@ pub(crate) async fn run(arguments: RunArgs, context: &Context) -> Result<Exit> {
     let is_durable = arguments.database_url.is_some();
     let (place, tenant) = match arguments.database_url {
         Some(url) => {
-            let place = DatabaseSettings { url, source: SettingSource::Flag("--database-url") };
+            let place = context.settings.database_at(&url, "--database-url")?;
             (place, context.settings.server.tenant.clone())
         }
         // Nobody else is there to share it with.

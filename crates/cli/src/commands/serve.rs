@@ -10,7 +10,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::Context;
-use crate::arguments::DatabaseArgs;
+use super::config::unused;
+use crate::arguments::{DatabaseArgs, ListenArgs};
 use crate::config::{DatabaseSettings, Flags};
 use crate::database;
 use crate::failure::{Exit, Failure, Result};
@@ -20,18 +21,19 @@ use crate::signals::{INTERRUPTED, Signals, Told};
 /// Serves the REST interface and runs executions until it is told to stop
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints where it listens and where the data is. SIGTERM or Ctrl-C stops it: it finishes what it is doing
-within the setting engine.grace and hands the rest back for others to take up; a second Ctrl-C quits at
-once. Several processes may serve one SQLite file. Listens on loopback by default, because there is no
-sign-in yet.
+Prints where it listens and where the data is. SIGTERM or Ctrl-C stops it: it finishes what it is
+doing within the setting engine.grace and hands the rest back for others to take up; a second Ctrl-C
+quits at once. Several processes may serve one database, except a JSON file. Listens on loopback by
+default, because there is no sign-in yet. Flags of this command alone, as in
+`aquifer --port 3000`, serve too.
 
 Examples:
   aquifer serve
+  aquifer serve --port 3000
   aquifer serve --listen 127.0.0.1:0 --database-url sqlite:/var/lib/aquifer/aquifer.db")]
 pub(crate) struct ServeArgs {
-    /// The address and port; port 0 takes a free one [default: the setting server.listen]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    #[command(flatten)]
+    listen: ListenArgs,
     #[command(flatten)]
     database: DatabaseArgs,
     /// A JSON object of secrets: the values of the names under `use.secrets`
@@ -42,7 +44,7 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// Adds the settings that these flags set.
     pub(crate) fn add_to(&self, flags: &mut Flags) {
-        flags.add("server.listen", self.listen.as_deref(), "--listen");
+        self.listen.add_to(flags);
         self.database.add_to(flags);
     }
 }
@@ -69,6 +71,8 @@ pub(crate) async fn run(arguments: ServeArgs, context: &Context) -> Result<Exit>
         ..ServerOptions::default()
     };
     announce(&listener, place)?;
+    // What somebody relied on elsewhere must not be dropped silently.
+    settings.uses().filter(|known| known.key.is_none()).filter_map(|known| unused(&known)).for_each(|text| note(&text));
     let told_to_stop = async move {
         let told = signals.next().await;
         note("stopping: what is under way is finished or handed back; Ctrl-C quits at once");
@@ -88,7 +92,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::unusable(format!("cannot listen on {address}"))
             .with_source(&error)
-            .with_hint("name another address with --listen; port 0 takes a free one")
+            .with_hint("name another address with --listen, or a port with --port; port 0 takes a free one")
     })
 }
 

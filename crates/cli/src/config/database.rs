@@ -1,14 +1,14 @@
 //! Where the data is.
 
-use super::setting::Setting;
+use super::setting::{DATABASE_KEY, Setting};
 use super::source::Source;
 use super::values::{Values, text};
 use crate::failure::Result;
 
 pub(super) const SETTINGS: &[Setting] = &[Setting {
-    key: "database.url",
+    key: DATABASE_KEY,
     default: Some("sqlite:aquifer.db"),
-    doc: "the database: sqlite:PATH, json:PATH or memory:",
+    doc: "the database: sqlite:PATH, json:PATH, memory: or a server's URL, such as postgres://USER@HOST/DATABASE",
 }];
 
 /// Where the data is.
@@ -22,7 +22,7 @@ pub(crate) struct DatabaseSettings {
 
 impl DatabaseSettings {
     pub(super) fn read(values: &Values) -> Result<Self> {
-        let source = values.get("database.url").map_or(Source::Default, |(_, source)| source.clone());
-        Ok(Self { url: values.read("database.url", text)?, source })
+        let source = values.get(DATABASE_KEY).map_or(Source::Default, |(_, source)| source.clone());
+        Ok(Self { url: values.read(DATABASE_KEY, text)?, source })
     }
 }

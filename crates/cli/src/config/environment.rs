@@ -3,34 +3,30 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::setting::{CONFIG_VARIABLE, DATABASE_VARIABLE, FOREIGN, PREFIX, Setting, did_you_mean};
+use super::SETTINGS;
+use super::aliases::{self, Collected};
+use super::setting::{CONFIG_VARIABLE, FOREIGN, PREFIX, Setting, did_you_mean};
 use super::source::Source;
 use super::values::Values;
-use super::{SETTINGS, find};
 use crate::failure::{Failure, Result};
 use crate::input::{Limit, read_text};
 
 /// The file of variables in the working directory.
 const DOT_ENV: &str = ".env";
 
-/// The variables of Aquifer that are set somewhere.
-pub(super) type Variables = Vec<(String, String)>;
+/// Variables that are Aquifer's or may be those of a program whose variables it understands; no value if it is not UTF-8.
+pub(super) type Variables = Vec<(String, Option<String>)>;
 
-/// Aquifer's variables in the environment of this process.
-///
-/// # Errors
-/// If the value of one is not UTF-8.
-pub(super) fn of_process() -> Result<Variables> {
-    let ours =
-        |(name, value): (OsString, OsString)| Some((name.into_string().ok().filter(|name| is_ours(name))?, value));
-    let read = |(name, value): (String, OsString)| match value.into_string() {
-        Ok(value) => Ok((name, value)),
-        Err(_) => Err(Failure::unusable(format!("the value of {name} is not UTF-8"))),
+/// Such variables in the environment of this process.
+pub(super) fn of_process() -> Variables {
+    let ours = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok().filter(|name| is_ours(name) || aliases::concerns(name))?;
+        Some((name, value.into_string().ok()))
     };
-    std::env::vars_os().filter_map(ours).map(read).collect()
+    std::env::vars_os().filter_map(ours).collect()
 }
 
-/// Aquifer's variables in `.env`; other programs' are left alone.
+/// All variables in `.env`.
 ///
 /// # Errors
 /// If there is such a file and it cannot be read.
@@ -50,27 +46,38 @@ pub(super) fn of_dot_env() -> Result<Variables> {
             }
             _ => Failure::unusable(format!("{DOT_ENV} cannot be read")),
         })?;
-        if is_ours(&name) {
-            variables.push((name, value));
-        }
+        variables.push((name, Some(value)));
     }
     Ok(variables)
 }
 
 /// The file of settings that the variables name.
-pub(super) fn config_file(variables: &Variables) -> Option<&str> {
-    variables.iter().find(|(name, _)| name == CONFIG_VARIABLE).map(|(_, value)| value.as_str())
-}
-
-/// Takes the settings out of `variables`.
 ///
 /// # Errors
-/// For a variable that begins like ours and is no setting's.
-pub(super) fn load(variables: Variables, source: fn(String) -> Source, values: &mut Values) -> Result<()> {
-    let mut database = None;
+/// If its name is not UTF-8.
+pub(super) fn config_file(variables: &Variables) -> Result<Option<&str>> {
+    match variables.iter().find(|(name, _)| name == CONFIG_VARIABLE) {
+        Some((name, value)) => value.as_deref().map(Some).ok_or_else(|| not_utf8(name)),
+        None => Ok(None),
+    }
+}
+
+/// Takes the settings out of `variables`, and collects what may be other programs'.
+///
+/// # Errors
+/// For a variable that begins like ours and is no setting's, or whose value is not UTF-8; for what [`Collected::add`] refuses.
+pub(super) fn load(
+    variables: Variables,
+    source: fn(String) -> Source,
+    values: &mut Values,
+    collected: &mut Collected,
+) -> Result<()> {
     for (name, value) in variables {
-        if name == DATABASE_VARIABLE {
-            database = Some(value);
+        if !is_ours(&name) {
+            if aliases::concerns(&name) {
+                let place = source(name.clone());
+                collected.add(name, value, place)?;
+            }
         } else if name != CONFIG_VARIABLE {
             let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) else {
                 let names = SETTINGS.iter().map(Setting::variable).chain([CONFIG_VARIABLE.to_owned()]);
@@ -78,22 +85,17 @@ pub(super) fn load(variables: Variables, source: fn(String) -> Source, values: &
                 return Err(Failure::unusable(format!("there is no setting for the variable {place}{hint}"))
                     .with_hint("`aquifer config` shows all settings; unset the variable, or spell it as there"));
             };
+            let value = value.ok_or_else(|| not_utf8(&name))?;
             values.set(setting, value, source(name));
         }
-    }
-    let own = |values: &Values| values.get("database.url").is_some_and(|(_, from)| *from == source(own_database()));
-    if let (Some(value), Some(setting)) = (database, find("database.url"))
-        && !own(values)
-    {
-        values.set(setting, value, source(DATABASE_VARIABLE.to_owned()));
     }
     Ok(())
 }
 
-fn own_database() -> String {
-    find("database.url").map(Setting::variable).unwrap_or_default()
+fn not_utf8(name: &str) -> Failure {
+    Failure::unusable(format!("the value of {name} is not UTF-8"))
 }
 
 fn is_ours(name: &str) -> bool {
-    name == DATABASE_VARIABLE || (name.starts_with(PREFIX) && !FOREIGN.iter().any(|foreign| name.starts_with(foreign)))
+    name.starts_with(PREFIX) && !FOREIGN.iter().any(|foreign| name.starts_with(foreign))
 }

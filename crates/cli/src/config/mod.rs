@@ -1,5 +1,10 @@
 //! Settings: a flag wins over the environment, that over `.env`, that over `aquifer.toml`, and that over the default.
+//!
+//! The variables of other programs in [`aliases`] stand for settings, each in the place where it is set.
 
+mod aliases;
+mod canonical;
+mod credentials;
 mod database;
 mod engine;
 mod environment;
@@ -16,14 +21,18 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub(crate) use aliases::Use;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use engine::EngineSettings;
 pub(crate) use log::{LogFormat, LogSettings};
 pub(crate) use server::ServerSettings;
-pub(crate) use setting::Setting;
+pub(crate) use setting::{DATABASE_KEY, LISTEN_KEY, Setting};
 pub(crate) use source::Source;
 
 use crate::failure::{Failure, Result};
+use aliases::Collected;
+use canonical::canonical;
+use credentials::Credentials;
 use http::HttpSettings;
 use setting::did_you_mean;
 use values::Values;
@@ -67,6 +76,8 @@ pub(crate) struct Flags {
     pub(crate) config: Option<PathBuf>,
     /// Keys and values, with the flag that gave them; later ones win.
     pub(crate) values: Vec<(String, String, &'static str)>,
+    /// The port of `server.listen`, whatever its host.
+    pub(crate) port: Option<u16>,
 }
 
 impl Flags {
@@ -75,6 +86,29 @@ impl Flags {
         if let Some(value) = value {
             self.values.push((key.to_owned(), value.to_owned(), flag));
         }
+    }
+
+    fn apply(&self, values: &mut Values) -> Result<()> {
+        for (key, value, flag) in &self.values {
+            let setting = find(key).ok_or_else(|| {
+                let hint = did_you_mean(key, SETTINGS.iter().map(|setting| setting.key));
+                Failure::unusable(format!("there is no setting {key:?} (from {flag}){hint}"))
+                    .with_hint("`aquifer config` shows all settings")
+            })?;
+            values.set(setting, value.clone(), Source::Flag(flag));
+        }
+        if let Some(port) = self.port
+            && let Some(setting) = find(LISTEN_KEY)
+        {
+            let mut address = values.read(LISTEN_KEY, server::address)?;
+            address.set_port(port);
+            let below = values.get(LISTEN_KEY).map_or(Source::Default, |(_, source)| source.clone());
+            let own = Source::Flag("--port");
+            // The default's host needs no naming.
+            let source = if below == Source::Default { own } else { Source::several([below, own]) };
+            values.set(setting, address.to_string(), source);
+        }
+        Ok(())
     }
 }
 
@@ -92,32 +126,46 @@ pub(crate) struct Settings {
     /// What is logged.
     pub(crate) log: LogSettings,
     values: Values,
+    uses: Vec<Use>,
+    credentials: Credentials,
 }
 
 impl Settings {
     /// Reads all sources.
     ///
     /// # Errors
-    /// For a setting that does not exist or a value that does not fit, with its source; for a file that cannot be read.
+    /// For a setting that does not exist or a value that does not fit, with its source; for two sources of one strength that
+    /// disagree; for a file that cannot be read.
     pub(crate) fn load(flags: &Flags) -> Result<Self> {
-        let (process, dot_env) = (environment::of_process()?, environment::of_dot_env()?);
-        let named = [&process, &dot_env].into_iter().find_map(environment::config_file).map(PathBuf::from);
-        let mut values = Values::defaults();
-        file::load(flags.config.as_deref().or(named.as_deref()), &mut values)?;
-        environment::load(dot_env, Source::DotEnv, &mut values)?;
-        environment::load(process, Source::Environment, &mut values)?;
-        for (key, value, flag) in &flags.values {
-            let setting = find(key).ok_or_else(|| {
-                let hint = did_you_mean(key, SETTINGS.iter().map(|setting| setting.key));
-                Failure::unusable(format!("there is no setting {key:?} (from {flag}){hint}"))
-                    .with_hint("`aquifer config` shows all settings")
-            })?;
-            values.set(setting, value.clone(), Source::Flag(flag));
-        }
-        Self::read(values)
+        let (process, dot_env) = (environment::of_process(), environment::of_dot_env()?);
+        let named = match environment::config_file(&process)? {
+            Some(named) => Some(named),
+            None => environment::config_file(&dot_env)?,
+        };
+        let named = named.map(PathBuf::from);
+        let credentials = Credentials::of(&dot_env);
+        let (mut values, mut collected) = (Values::defaults(), Collected::default());
+        file::load(flags.config.as_deref().or(named.as_deref()), &mut values, &mut collected)?;
+        environment::load(dot_env, Source::DotEnv, &mut values, &mut collected)?;
+        environment::load(process, Source::Environment, &mut values, &mut collected)?;
+        let uses = aliases::resolve(&collected, &mut values)?;
+        flags.apply(&mut values)?;
+        Self::read(values, uses, credentials)
     }
 
-    fn read(values: Values) -> Result<Self> {
+    fn read(mut values: Values, mut uses: Vec<Use>, credentials: Credentials) -> Result<Self> {
+        let translated = values.read(DATABASE_KEY, canonical)?;
+        values.replace(DATABASE_KEY, translated.url);
+        if let Some((_, source)) = values.get(DATABASE_KEY) {
+            let of_option = |(name, why): (&str, &str)| Use {
+                name: name.to_owned(),
+                source: source.clone(),
+                key: None,
+                why: Some(why.to_owned()),
+            };
+            uses.extend(translated.dropped.into_iter().map(of_option));
+        }
+        credentials.apply(&mut values, &mut uses);
         Ok(Self {
             database: DatabaseSettings::read(&values)?,
             server: ServerSettings::read(&values)?,
@@ -125,6 +173,32 @@ impl Settings {
             http: HttpSettings::read(&values)?,
             log: LogSettings::read(&values)?,
             values,
+            uses,
+            credentials,
+        })
+    }
+
+    /// The database at a URL that a flag names besides the setting.
+    ///
+    /// # Errors
+    /// For an option of the URL that does not fit.
+    pub(crate) fn database_at(&self, url: &str, flag: &'static str) -> Result<DatabaseSettings> {
+        let translated = canonical(url)
+            .map_err(|takes| Failure::unusable(format!("{flag} takes {takes}: {}", aquifer::mask(url))))?;
+        let url = self.credentials.add_to(&translated.url).unwrap_or(translated.url);
+        Ok(DatabaseSettings { url, source: Source::Flag(flag) })
+    }
+
+    /// What came of the variables of other programs: each with the setting that it sets, or why it sets none.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = Use> {
+        self.uses.iter().cloned().map(|mut known| {
+            if let (None, Some(key)) = (&known.why, known.key)
+                && let Some((_, source)) = self.values.get(key)
+                && !source.parts().contains(&known.source)
+            {
+                known.why = Some(format!("{source} goes before it"));
+            }
+            known
         })
     }
 

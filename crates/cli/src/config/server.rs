@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use aquifer::core::TenantId;
 use url::Url;
 
-use super::setting::Setting;
+use super::setting::{LISTEN_KEY, Setting};
 use super::values::Values;
 use crate::failure::Result;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
-        key: "server.listen",
+        key: LISTEN_KEY,
         default: Some("127.0.0.1:7400"),
         doc: "the address and port that `serve` listens on; port 0 takes a free one",
     },
@@ -41,14 +41,14 @@ pub(crate) struct ServerSettings {
 impl ServerSettings {
     pub(super) fn read(values: &Values) -> Result<Self> {
         Ok(Self {
-            listen: values.read("server.listen", address)?,
+            listen: values.read(LISTEN_KEY, address)?,
             tenant: values.read("server.tenant", tenant)?,
             url: values.read_optional("server.url", server)?,
         })
     }
 }
 
-fn address(value: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(value: &str) -> Result<SocketAddr, String> {
     let named = value.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     named.as_deref().unwrap_or(value).parse().map_err(|_| "an address and a port, such as 127.0.0.1:7400".to_owned())
 }

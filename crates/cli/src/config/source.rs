@@ -16,17 +16,65 @@ pub(crate) enum Source {
     File(PathBuf),
     /// The value that holds unless another is set.
     Default,
+    /// Several of the above, none of them twice, that made the value together.
+    Several(Vec<Source>),
 }
 
 impl Source {
-    /// The kind of place, for programs.
+    /// What made a value together.
+    pub(crate) fn several(sources: impl IntoIterator<Item = Self>) -> Self {
+        let mut all: Vec<Self> = Vec::new();
+        for source in sources {
+            for part in source.parts() {
+                if !all.contains(part) {
+                    all.push(part.clone());
+                }
+            }
+        }
+        match all.len() {
+            0 => Self::Default,
+            1 => all.remove(0),
+            _ => Self::Several(all),
+        }
+    }
+
+    /// The kind of place, for programs; the strongest of several.
     pub(crate) fn kind(&self) -> &'static str {
+        match self.level() {
+            4 => "flag",
+            3 => "environment",
+            2 => "dotenv",
+            1 => "file",
+            _ => "default",
+        }
+    }
+
+    /// How strong the place is: what is from a higher one wins.
+    pub(crate) fn level(&self) -> u8 {
         match self {
-            Self::Flag(_) => "flag",
-            Self::Environment(_) => "environment",
-            Self::DotEnv(_) => "dotenv",
-            Self::File(_) => "file",
-            Self::Default => "default",
+            Self::Flag(_) => 4,
+            Self::Environment(_) => 3,
+            Self::DotEnv(_) => 2,
+            Self::File(_) => 1,
+            Self::Default => 0,
+            Self::Several(parts) => parts.iter().map(Self::level).max().unwrap_or_default(),
+        }
+    }
+
+    /// The place, without the name of a variable in it.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Environment(_) => "the environment".to_owned(),
+            Self::DotEnv(_) => ".env".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The places that it is made of.
+    pub(crate) fn parts(&self) -> &[Self] {
+        match self {
+            Self::Several(parts) => parts,
+            single => std::slice::from_ref(single),
         }
     }
 }
@@ -39,6 +87,26 @@ impl fmt::Display for Source {
             Self::DotEnv(variable) => write!(f, "{variable} in .env"),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Default => f.write_str("default"),
+            Self::Several(parts) => f.write_str(&grouped(parts).join("; ")),
         }
     }
+}
+
+/// Several places as texts, the variables of one place together.
+fn grouped(parts: &[Source]) -> Vec<String> {
+    let (mut texts, mut environment, mut dot_env) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Source::Environment(variable) => environment.push(variable.as_str()),
+            Source::DotEnv(variable) => dot_env.push(variable.as_str()),
+            other => texts.push(other.to_string()),
+        }
+    }
+    if !environment.is_empty() {
+        texts.push(environment.join(", "));
+    }
+    if !dot_env.is_empty() {
+        texts.push(format!("{} in .env", dot_env.join(", ")));
+    }
+    texts
 }

@@ -1,27 +1,35 @@
 //! What settings refuse, and who wins.
 
+use super::aliases::{self, Collected};
+use super::credentials::Credentials;
 use super::setting::{DATABASE_VARIABLE, Setting};
 use super::values::Values;
 use super::{SETTINGS, Settings, Source, environment, find};
 
-fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn variables(pairs: &[(&str, &str)]) -> environment::Variables {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned()))).collect()
 }
 
 fn loaded(pairs: &[(&str, &str)]) -> Result<Values, String> {
-    let mut values = Values::defaults();
-    environment::load(variables(pairs), Source::Environment, &mut values).map_err(|failure| failure.text())?;
+    let (mut values, mut collected) = (Values::defaults(), Collected::default());
+    environment::load(variables(pairs), Source::Environment, &mut values, &mut collected)
+        .and_then(|()| aliases::resolve(&collected, &mut values))
+        .map_err(|failure| failure.text())?;
     Ok(values)
+}
+
+fn read(values: Values) -> crate::failure::Result<Settings> {
+    Settings::read(values, Vec::new(), Credentials::default())
 }
 
 #[test]
 fn every_default_fits_its_setting() {
-    Settings::read(Values::defaults()).unwrap();
+    read(Values::defaults()).unwrap();
 }
 
 #[test]
 fn defaults_are_those_of_the_engine() {
-    let ours = Settings::read(Values::defaults()).unwrap().engine_options();
+    let ours = read(Values::defaults()).unwrap().engine_options();
     let engines = aquifer::engine::EngineOptions::default();
     assert_eq!(format!("{ours:?}"), format!("{engines:?}"));
 }
@@ -68,7 +76,7 @@ fn values_that_do_not_fit_name_setting_and_source() {
         ("AQUIFER_HTTP_USER_AGENT", "a\nb", "the setting http.user_agent takes printable ASCII"),
         ("AQUIFER_DATABASE_URL", "", "the setting database.url takes some text"),
     ] {
-        let refused = Settings::read(loaded(&[(variable, value)]).unwrap()).unwrap_err().text();
+        let refused = read(loaded(&[(variable, value)]).unwrap()).unwrap_err().text();
         assert!(refused.contains(text) && refused.contains(&format!("(from {variable})")), "{refused}");
     }
 }
@@ -76,7 +84,7 @@ fn values_that_do_not_fit_name_setting_and_source() {
 #[test]
 fn secrets_are_masked_wherever_settings_are_shown() {
     let values = loaded(&[(DATABASE_VARIABLE, "postgres://ann:s3cret@db/app")]).unwrap();
-    let settings = Settings::read(values).unwrap();
+    let settings = read(values).unwrap();
     let shown: Vec<_> = settings.shown().filter_map(|(_, value)| value.map(|(value, _)| value)).collect();
     assert!(shown.contains(&"postgres://ann:***@db/app".to_owned()), "{shown:?}");
     assert!(find("database.url").is_some());

@@ -31,6 +31,13 @@ impl Values {
         self.0.insert(setting.key, (value, source));
     }
 
+    /// Replaces a value that is there by the same in other words.
+    pub(crate) fn replace(&mut self, key: &str, value: String) {
+        if let Some((known, _)) = self.0.get_mut(key) {
+            *known = value;
+        }
+    }
+
     /// The value and its source.
     pub(crate) fn get(&self, key: &str) -> Option<(&str, &Source)> {
         self.0.get(key).map(|(value, source)| (value.as_str(), source))

@@ -5,6 +5,8 @@
 mod bench;
 mod completions;
 mod database;
+mod guide;
+mod guides;
 mod resume;
 mod run;
 mod serve;

@@ -118,3 +118,71 @@ fn people_get_a_table() {
     assert!(ended.stdout.starts_with("SETTING "), "{ended:?}");
     assert!(ended.stdout.contains("\nserver.listen  "), "{ended:?}");
 }
+
+#[test]
+fn variables_of_other_programs_are_listed_with_what_they_set() {
+    let variables = [
+        ("FLOWRUNNER_STORAGE_TYPE", "postgres"),
+        ("FLOWRUNNER_POSTGRES_HOST", "db"),
+        ("FLOWRUNNER_POSTGRES_PASSWORD", "s3cret"),
+        ("FLOWRUNNER_DYNAMODB_REGION", "eu-west-1"),
+        ("FLOWRUNNER_ENCRYPTION_KEY", "s3cret"),
+    ];
+    let folder = Folder::new();
+    let ended = Ended::of(folder.command(&["config"]).envs(variables));
+    let has_row = |start: &str, end: &str| {
+        ended.stdout.lines().any(|line| line.starts_with(&format!("{start} ")) && line.trim_end().ends_with(end))
+    };
+    assert!(has_row("database.url", "3 variables, see below"), "{ended:?}");
+    assert!(has_row("FLOWRUNNER_POSTGRES_PASSWORD", "the environment"), "{ended:?}");
+    assert!(ended.stdout.contains("nothing: FLOWRUNNER_STORAGE_TYPE is postgres"), "{ended:?}");
+    assert!(ended.stdout.contains("nothing: secrets are not stored yet"), "{ended:?}");
+    assert!(!ended.stdout.contains("s3cret"), "{ended:?}");
+    let ended = Ended::of(folder.command(&CONFIG).envs(variables));
+    let sources = "FLOWRUNNER_STORAGE_TYPE, FLOWRUNNER_POSTGRES_HOST, FLOWRUNNER_POSTGRES_PASSWORD";
+    assert_eq!(shown(&ended, "database.url").1, sources);
+    assert!(ended.stderr.contains("FLOWRUNNER_ENCRYPTION_KEY is not used: secrets are not stored yet"), "{ended:?}");
+}
+
+#[test]
+fn a_flag_goes_before_variables_of_other_programs() {
+    let folder = Folder::new();
+    let flags = [&CONFIG[..], &["--database-url", "memory:", "--port", "3000"]].concat();
+    let ended = Ended::of(folder.command(&flags).env("STROM_DATABASE_URL", "mysql://h/d").env("STROM_PORT", "1"));
+    let pair = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    assert_eq!(shown(&ended, "database.url"), pair("memory:", "--database-url"));
+    assert_eq!(shown(&ended, "server.listen"), pair("127.0.0.1:3000", "--port; STROM_PORT"));
+    folder.run(&["config", "--listen", "127.0.0.1:1", "--port", "2"]).assert_unusable("cannot be used with");
+    folder.run(&["config", "--port", "65536"]).assert_unusable("65536");
+}
+
+#[test]
+fn flags_of_serve_serve_without_a_command() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&["--port", "0", "--database-url", "memory:"]);
+    assert!(running.line().starts_with("listening on http://127.0.0.1:"));
+    folder.run(&["--prot", "3000"]).assert_unusable("unexpected argument");
+    folder.run(&[]).assert_unusable("Usage: aquifer");
+}
+
+#[test]
+fn what_a_server_does_not_use_is_said_when_it_starts() {
+    let folder = Folder::new().with(".env", "STROM_API_KEY=s3cret\n");
+    let mut running = folder.spawn(&["serve", "--port", "0", "--database-url", "memory:"]);
+    assert!(running.line().starts_with("listening on "));
+    assert_eq!(running.note(), "STROM_API_KEY is not used: there is no sign-in yet\n");
+}
+
+#[test]
+fn options_of_sqlalchemy_are_translated_wherever_a_url_is_named() {
+    let folder = Folder::new().with("hello.yaml", crate::support::HELLO);
+    let url = "sqlite+aiosqlite:///./a.db?timeout=20&pool_size=5";
+    assert_eq!(folder.run(&["run", "hello.yaml", "--database-url", url]).code, Some(0));
+    assert_eq!(Ended::of(folder.command(&["db", "check"]).env("DATABASE_URL", url)).code, Some(0));
+    let ended = folder.run(&["run", "hello.yaml", "--database-url", "postgresql+asyncpg://u:s3cret@h/d?pool_size=x"]);
+    ended.assert_unusable("--database-url takes a number for its option pool_size");
+    assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+    let ended = Ended::of(folder.command(&["config"]).env("DATABASE_URL", "mysql://u:s3cret@h/d?ssl=maybe"));
+    ended.assert_unusable("the setting database.url takes disable, prefer");
+    assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+}

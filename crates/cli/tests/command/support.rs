@@ -17,6 +17,10 @@ do:
       message: ${ \"Hello, \" + (.name // \"world\") + \"!\" }
 ";
 
+/// What variables begin with that would change what a command does.
+const OTHERS: [&str; 9] =
+    ["AQUIFER_", "AWS_", "DATABASE_", "FLOWRUNNER_", "LOG_LEVEL", "NO_COLOR", "POSTGRES_", "REDIS_", "STROM_"];
+
 /// An empty working directory.
 pub(crate) struct Folder(TempDir);
 
@@ -58,7 +62,7 @@ impl Folder {
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
-            if name.starts_with("AQUIFER_") || name == "DATABASE_URL" || name == "NO_COLOR" {
+            if OTHERS.iter().any(|prefix| name.starts_with(prefix)) {
                 command.env_remove(&*name);
             }
         }

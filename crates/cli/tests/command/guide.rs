@@ -1,0 +1,182 @@
+//! The files in `tests/guides`: blocks of configuration as guides of other systems show them, each followed by a block of what is expected.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// A block and what is expected of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Section {
+    pub(crate) title: String,
+    /// The language that its fence names.
+    pub(crate) language: String,
+    /// Word for word as the guide has it.
+    pub(crate) block: String,
+    pub(crate) expected: Value,
+}
+
+/// Variables and arguments that a block gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) arguments: Vec<String>,
+    /// The content of `aquifer.toml`.
+    pub(crate) toml: String,
+    /// Files in the user's own directory: path and content.
+    pub(crate) files: Vec<(String, String)>,
+}
+
+/// Reads a guide.
+pub(crate) fn read(name: &str) -> Vec<Section> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guides").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut sections = Vec::new();
+    for section in text.split("\n## ").skip(1) {
+        let (title, rest) = section.split_once('\n').unwrap();
+        let (language, block, rest) = fenced(rest);
+        let (kind, expected, _) = fenced(rest);
+        assert_eq!(kind, "expected", "{name}: {title}");
+        let expected = serde_json::from_str(&expected).unwrap();
+        sections.push(Section { title: title.to_owned(), language, block, expected });
+    }
+    sections
+}
+
+/// The next fenced block: its language, its content and what follows.
+fn fenced(text: &str) -> (String, String, &str) {
+    let (_, rest) = text.split_once("```").unwrap();
+    let (language, rest) = rest.split_once('\n').unwrap();
+    let (block, rest) = rest.split_once("```").unwrap();
+    (language.to_owned(), block.to_owned(), rest)
+}
+
+impl Section {
+    /// What the block as a whole gives.
+    pub(crate) fn whole(&self) -> Given {
+        let mut all = Given::default();
+        for given in self.each() {
+            all.variables.extend(given.variables);
+            all.toml.push_str(&given.toml);
+            all.files.extend(given.files);
+        }
+        all
+    }
+
+    /// What each of its command lines gives; where it has none, each of its assignments or constructors.
+    pub(crate) fn each(&self) -> Vec<Given> {
+        if let Some(path) = self.expected["file"].as_str() {
+            return vec![Given { files: vec![(path.to_owned(), self.block.clone())], ..Given::default() }];
+        }
+        match self.language.as_str() {
+            "go" if self.block.contains("DatabaseConfig{") => vec![Given { toml: self.members(), ..Given::default() }],
+            "go" => self.constructors(),
+            "python" => self.attributes(),
+            _ => self.shell(),
+        }
+    }
+
+    /// Lines of a shell or of `.env`. Each is a comment, an assignment, a command of ours or one that is known to be none.
+    fn shell(&self) -> Vec<Given> {
+        let (mut exported, mut assigned, mut commands) = (Vec::new(), Vec::new(), Vec::new());
+        for line in self.block.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let first = line.split_whitespace().next().unwrap_or_default();
+            if self.expected["foreign"].as_array().is_some_and(|known| known.iter().any(|word| word == first)) {
+                continue;
+            }
+            let mut words = words(line).into_iter().peekable();
+            let is_export = words.next_if(|word| word == "export").is_some();
+            let mut variables = Vec::new();
+            while let Some(pair) = words.peek().and_then(|word| assignment(word)) {
+                variables.push(pair);
+                words.next();
+            }
+            let rest: Vec<String> = words.collect();
+            match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                [] if is_export => exported.extend(variables),
+                [] => assigned.extend(variables),
+                ["cargo", "run"] | ["cargo", "run", "--", ..] => {
+                    let variables = exported.iter().cloned().chain(variables).collect();
+                    let arguments = rest.iter().skip(3).cloned().collect();
+                    commands.push(Given { variables, arguments, ..Given::default() });
+                }
+                _ => panic!("{}: what is {line:?}?", self.title),
+            }
+        }
+        match commands.is_empty() {
+            true => assigned.into_iter().map(|pair| Given { variables: vec![pair], ..Given::default() }).collect(),
+            false => commands,
+        }
+    }
+
+    /// The attributes of a class of settings, `name: str = "value"`: the variables are their names in capitals.
+    fn attributes(&self) -> Vec<Given> {
+        let code = self.block.lines().filter(|line| !line.starts_with('#'));
+        let variable = |line: &str| {
+            let (name, value) = line.split_once(": str = \"").unwrap();
+            (name.to_ascii_uppercase(), value.split('"').next().unwrap().to_owned())
+        };
+        code.map(|line| Given { variables: vec![variable(line)], ..Given::default() }).collect()
+    }
+
+    /// The stores that Go code makes, each as the URL that stands for it.
+    fn constructors(&self) -> Vec<Given> {
+        let url = |call: &str| {
+            let text = call.split('"').nth(1).unwrap_or_default();
+            match call.split('(').next().unwrap() {
+                "MemoryStore" => "memory:".to_owned(),
+                "LibSQLStore" => text.to_owned(),
+                "DynamoDBStore" => format!("dynamodb://us-east-1?table_prefix={text}"),
+                other => panic!("{}: what is {other}?", self.title),
+            }
+        };
+        let code = self.block.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let calls = code.filter_map(|line| line.split_once("store.New").map(|(_, call)| url(call)));
+        calls.map(|url| Given { arguments: vec!["--database-url".to_owned(), url], ..Given::default() }).collect()
+    }
+
+    /// The members of a `DatabaseConfig` in Go code, as a table of `aquifer.toml`.
+    fn members(&self) -> String {
+        let (_, rest) = self.block.split_once("DatabaseConfig{").unwrap();
+        let (members, _) = rest.split_once('}').unwrap();
+        let pairs = members.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(':'));
+        let lines = pairs.map(|(name, value)| format!("{} = {}\n", snake(name), value.trim()));
+        format!("[database]\n{}", lines.collect::<String>())
+    }
+
+    /// The names of a struct's members as its tags have them.
+    pub(crate) fn tags(&self) -> Vec<&str> {
+        self.block.lines().filter_map(|line| line.split_once("`json:\"")?.1.split('"').next()).collect()
+    }
+}
+
+fn snake(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
+}
+
+/// The words of a line of a shell, without the quotes around parts of them.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            _ => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn assignment(word: &str) -> Option<(String, String)> {
+    let (name, value) = word.split_once('=')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    is_name.then(|| (name.to_owned(), value.to_owned()))
+}
