@@ -19,6 +19,7 @@
 //! ```
 
 mod dialect;
+mod json_rows;
 pub mod network;
 pub mod sqlite;
 mod statements;
@@ -29,6 +30,7 @@ mod text;
 mod tests;
 
 pub use dialect::{Bulk, Comments, Dialect, IndexHint, MARIADB, MYSQL, POSTGRES, Placeholder, SQLITE, Types};
+pub use json_rows::{JsonRows, JsonStatements};
 pub use sqlite::{Durability, SqliteBackend, SqliteOptions};
 pub use statements::{Catalog, Statements};
 pub use tables::{index_name, migration};

@@ -91,6 +91,10 @@ fn recognise(connection: &Connection, file: &Path) -> Result<()> {
     if id == i64::from(APPLICATION_ID) || (id == 0 && read("SELECT count(*) FROM sqlite_schema")? == 0) {
         return Ok(());
     }
+    // A libSQL server lets nobody set the id of the files that it writes.
+    if id == 0 && read("SELECT count(*) FROM sqlite_schema WHERE name = 'aquifer_meta'")? > 0 {
+        return Ok(());
+    }
     Err(Error::invalid(format!("{} is not a database of Aquifer's: name another file", file.display())))
 }
 

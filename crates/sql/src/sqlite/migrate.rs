@@ -7,7 +7,8 @@ use super::session::Session;
 use crate::dialect::SQLITE;
 use crate::tables::migration;
 
-const CREATE_META: &str = "CREATE TABLE IF NOT EXISTS \"aquifer_meta\" ( -- Facts about this database.
+/// Creates the table that says which version of the schema is stored.
+pub const CREATE_META: &str = "CREATE TABLE IF NOT EXISTS \"aquifer_meta\" ( -- Facts about this database.
   \"name\" TEXT NOT NULL PRIMARY KEY,
   \"value\" TEXT NOT NULL
 ) STRICT, WITHOUT ROWID";

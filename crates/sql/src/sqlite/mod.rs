@@ -23,6 +23,7 @@ mod tests;
 
 pub use backend::SqliteBackend;
 pub use bare::bare_rates;
+pub use migrate::CREATE_META;
 pub use options::{Durability, SqliteOptions};
 
 /// The backend's name in errors.
