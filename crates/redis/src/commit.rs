@@ -21,7 +21,7 @@ const MAX_CALL: usize = 64;
 /// The most bytes of one call, where it has more than one transaction.
 const MAX_CALL_BYTES: usize = 1 << 20;
 
-/// How often a transaction asks for what it needs on a cluster.
+/// How often a home's transactions ask for what they need on a cluster without any of them getting further.
 const ROUNDS: usize = 20;
 
 /// A transaction with its place among those that were handed in.
@@ -30,8 +30,8 @@ type Placed<'a> = (usize, &'a Transaction);
 /// What a script said of a transaction.
 enum Said {
     Answer(Result<Committed>),
+    /// Not applied; nothing is needed for one that only waits for those before it.
     Needs(Vec<Need>),
-    Later,
 }
 
 impl Shared {
@@ -75,8 +75,10 @@ impl Shared {
         let mut answers = Vec::with_capacity(group.len());
         let mut grants = Grants::default();
         let mut waiting = group;
-        for _ in 0..ROUNDS {
+        let mut rounds = 0;
+        while rounds < ROUNDS {
             let (answered, needs, later) = self.commit_once(home, &waiting, &grants).await;
+            rounds = if answered.is_empty() { rounds + 1 } else { 0 };
             answers.extend(answered);
             waiting = later;
             if waiting.is_empty() {
@@ -105,7 +107,7 @@ impl Shared {
         // On a cluster a transaction may have to wait, and those after it with it, so that each chunk waits for the one before.
         let at_once = if self.layout.cluster { 1 } else { chunks.len().max(1) };
         for part in chunks.chunks(at_once) {
-            if !needed.is_empty() {
+            if !later.is_empty() {
                 later.extend(part.iter().flat_map(|chunk| chunk.iter().copied()));
                 continue;
             }
@@ -134,7 +136,6 @@ impl Shared {
                             needed.extend(more);
                             later.push((*place, *transaction));
                         }
-                        Ok(Said::Later) => later.push((*place, *transaction)),
                         Err(error) => answered.push((*place, Err(error.with_retry(Retry::Unknown)))),
                     }
                 }
@@ -295,7 +296,6 @@ fn understand(transaction: &Transaction, said: Value) -> Result<Said> {
             Ok(Said::Answer(committed.ok_or_else(odd_reply)))
         }
         "need" => Ok(Said::Needs(needs(said)?)),
-        "later" => Ok(Said::Later),
         _ => {
             let place = number(said.next().ok_or_else(odd_reply)?)?;
             let more = said.next().map(text).transpose()?.unwrap_or_default();

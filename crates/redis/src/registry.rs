@@ -21,6 +21,18 @@ pub(crate) struct Need {
     text: Vec<u8>,
 }
 
+impl Need {
+    /// Whether it is a bound in the registry, where a lower one does for a higher one.
+    fn is_bound(&self) -> bool {
+        self.what.starts_with("home ")
+    }
+
+    /// Whether one grant does for both.
+    fn is_alike(&self, other: &Self) -> bool {
+        self.what == other.what && (self.is_bound() || self.text == other.text)
+    }
+}
+
 /// What was obtained, as the scripts take it.
 #[derive(Debug, Default)]
 pub(crate) struct Grants(Vec<(Need, String)>);
@@ -37,8 +49,10 @@ impl Grants {
     pub(crate) async fn obtain(&mut self, shared: &Shared, home: &str, needs: Vec<Need>) -> Result<()> {
         let mut distinct: Vec<Need> = Vec::new();
         for need in needs {
-            if !distinct.contains(&need) {
-                distinct.push(need);
+            match distinct.iter_mut().find(|known| known.is_alike(&need)) {
+                Some(known) if known.is_bound() && need.text < known.text => *known = need,
+                Some(_) => {}
+                None => distinct.push(need),
             }
         }
         let granted = try_join_all(distinct.into_iter().map(|need| async move {
@@ -46,7 +60,7 @@ impl Grants {
             Ok::<_, Error>((need, token))
         }))
         .await?;
-        self.0.retain(|(held, _)| granted.iter().all(|(need, _)| need != held));
+        self.0.retain(|(held, _)| granted.iter().all(|(need, _)| !need.is_alike(held)));
         self.0.extend(granted);
         Ok(())
     }

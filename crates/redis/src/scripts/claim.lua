@@ -5,9 +5,7 @@
 local home = take()
 local grants = {}
 for _ = 1, count() do
-  local what = take()
-  local text = take()
-  grants[what .. text] = take()
+  grant(grants)
 end
 local k = kind(count())
 local order = k.orders[count()]

@@ -5,9 +5,7 @@
 local home, call, longest = take(), take(), take()
 local grants = {}
 for _ = 1, count() do
-  local what = take()
-  local text = take()
-  grants[what .. text] = take()
+  grant(grants)
 end
 local next_key = 0
 local function take_key()
@@ -290,7 +288,8 @@ local function judge(transaction)
     end
     refused = refused or judges[op.what](op)
     if refused then
-      return refused
+      -- An operation before it may be the first to fail, once its guard is asked.
+      return #needs > 1 and needs or refused
     end
   end
   if #needs > 1 then
@@ -382,7 +381,11 @@ for n = 1, count() do
   parse(transaction)
   local answer
   if waits then
-    answer = { 'later' }
+    -- What it will need, as far as that can be told now.
+    answer = judge(transaction)
+    if not answer or answer[1] ~= 'need' then
+      answer = { 'need' }
+    end
   elseif (transaction.retried or CLUSTER) and applied(transaction) then
     answer = { 'applied' }
     for _, op in ipairs(transaction) do

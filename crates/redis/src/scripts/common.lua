@@ -99,3 +99,13 @@ local function read(key, fields)
   end
   return row
 end
+
+-- Reads one grant: of a home's bound, of which one covers all that is not below it, or of one value's guard.
+local function grant(grants)
+  local what, text, token = take(), take(), take()
+  if string.sub(what, 1, 5) == 'home ' then
+    grants[what] = { bound = text, token = token }
+  else
+    grants[what .. text] = token
+  end
+end

@@ -21,9 +21,13 @@ local function promise(op, order, key, text, grants, need)
     return
   end
   local what = 'home ' .. op.k.name .. '.' .. order.name .. ' '
-  local token = grants[what .. bound]
-  if token and not (held[2] and tonumber(held[2]) >= tonumber(token)) then
-    op.promises[#op.promises + 1] = { name, bound }
+  local granted = grants[what]
+  if
+    granted
+    and not below(bound, granted.bound)
+    and not (held[2] and tonumber(held[2]) >= tonumber(granted.token))
+  then
+    op.promises[#op.promises + 1] = { name, granted.bound }
   else
     need(what, bound)
   end
