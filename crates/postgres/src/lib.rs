@@ -1,1 +1,22 @@
-//! The PostgreSQL backend.
+#![doc = include_str!("../docs.md")]
+
+mod backend;
+mod bare;
+mod combine;
+mod connect;
+mod driver;
+mod error;
+mod migrate;
+mod options;
+mod session;
+mod stats;
+mod values;
+mod watch;
+
+pub use aquifer_sql::network::PoolOptions;
+pub use backend::PostgresBackend;
+pub use bare::bare_rates;
+pub use options::{PostgresOptions, SslMode};
+
+/// The backend's name, as in its URL scheme.
+const NAME: &str = "postgres";

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use aquifer_core::{Condition, Key, Kind, Operation, Schema, Transaction, Value};
+use aquifer_core::{Claim, Condition, Key, Kind, Operation, Schema, Transaction, Value};
 use aquifer_memory::sets_unique;
 
 use super::parameter::number_value;
@@ -16,6 +16,8 @@ pub(crate) enum Shape {
     Insert,
     /// Rows of the new values, the transaction, the key and, at a revision, that.
     Update { columns: Vec<usize>, at_revision: bool },
+    /// Rows of the new values and the key of what a claim has locked. The record still names the transaction that wrote it.
+    Claim { columns: Vec<usize> },
     /// Rows of the key and, at a revision, that. Locks what it finds, and finds what is there.
     Check { at_revision: bool },
     /// Rows of the key and, at a revision, that.
@@ -152,7 +154,7 @@ pub(crate) fn groups<'a>(schema: &Schema, transactions: &[(usize, &'a Transactio
     let place = |kind: &Kind| schema.kinds.iter().position(|other| *other == kind).unwrap_or(0) as isize;
     groups.sort_by_cached_key(|group| match &group.shape {
         Shape::Insert => (0, place(group.kind), group.shape.clone()),
-        Shape::Update { .. } | Shape::Check { .. } => (1, place(group.kind), group.shape.clone()),
+        Shape::Update { .. } | Shape::Claim { .. } | Shape::Check { .. } => (1, place(group.kind), group.shape.clone()),
         Shape::Delete { .. } => (2, -place(group.kind), group.shape.clone()),
     });
     for group in &mut groups {
@@ -160,6 +162,17 @@ pub(crate) fn groups<'a>(schema: &Schema, transactions: &[(usize, &'a Transactio
         group.rows.sort_unstable_by(|a, b| a.compare(b, kind));
     }
     groups
+}
+
+/// What a claim writes to the records that it found and locked.
+pub(crate) fn claimed<'a>(claim: &'a Claim, keys: &'a [Key]) -> Group<'a> {
+    let columns = claim.set.iter().map(|(column, _)| *column).collect();
+    let row = |(number, key): (usize, &'a Key)| {
+        let set = claim.set.iter().map(|(_, value)| Cow::Borrowed(value));
+        let values = set.chain(key.values.iter().map(Cow::Borrowed)).collect();
+        Row { values, place: (number, 0), key: Some(claim.set.len()) }
+    };
+    Group { kind: claim.kind, shape: Shape::Claim { columns }, rows: keys.iter().enumerate().map(row).collect() }
 }
 
 type Values<'a> = Vec<Cow<'a, Value>>;

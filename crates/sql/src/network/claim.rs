@@ -1,13 +1,13 @@
 //! Taking records out of a range of an index.
 
-use aquifer_core::{Claim, Record, Result, Value};
+use aquifer_core::{Claim, Key, Record, Result};
 
 use super::backend::Shared;
-use super::commit::pause;
+use super::batch::claimed;
+use super::commit::{changed_meanwhile, pause};
 use super::driver::{Driver, Purpose};
 use super::fault::Fault;
-use super::lookup::{column_type, record};
-use super::parameter::Parameter;
+use super::lookup::record;
 use super::read::{assigned, parameters, stored};
 use super::session::Session;
 use crate::dialect::Bulk;
@@ -70,14 +70,12 @@ impl<D: Driver> Shared<D> {
             session.rollback().await?;
             return Ok(records);
         }
-        let keys: Vec<Vec<Value>> = records.iter().map(|record| record.key().values).collect();
-        let update = self.catalog.of(claim.kind)?.claim_found(&claim.set, keys.len());
-        let mut parameters = assigned(claim.kind, &claim.set);
-        for key in &keys {
-            let columns = claim.kind.key.iter().zip(key);
-            parameters.extend(columns.map(|(column, value)| Parameter::of(column_type(claim.kind, *column), value)));
+        let keys: Vec<Key> = records.iter().map(Record::key).collect();
+        for (step, _) in self.writer.steps(&claimed(claim, &keys)) {
+            if session.step(&step).await?.is_none() {
+                return Err(changed_meanwhile());
+            }
         }
-        session.execute(&update, &parameters).await?;
         session.commit().await?;
         for record in &mut records {
             record.revision += 1;

@@ -243,7 +243,7 @@ fn duplicate(answer: &Result<Committed>) -> Result<Committed> {
     }
 }
 
-fn changed_meanwhile() -> Fault {
+pub(super) fn changed_meanwhile() -> Fault {
     Fault::Contention(Error::unavailable("records changed while they were written"))
 }
 

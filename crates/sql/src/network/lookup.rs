@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use aquifer_core::{ColumnType, Error, Kind, Record, Result, Value};
 use aquifer_memory::Entry;
 
-use super::bulk::Source;
+use super::bulk::{self, Source, Typed, is_plain};
 use super::fault::Fault;
-use super::parameter::Parameter;
 use super::session::Session;
 use crate::dialect::{Bulk, Dialect};
-use crate::tables::{REVISION, TRANSACTION_ID};
+use crate::tables::{REVISION, TRANSACTION_ID, index_name};
 use crate::text::Sql;
 
 /// The most values that one statement looks for.
@@ -26,13 +25,14 @@ pub(crate) async fn find(
     values: &[&[Value]],
     locks: bool,
 ) -> Result<Vec<Entry>, Fault> {
-    let types: Vec<ColumnType> = columns.iter().map(|column| column_type(kind, *column)).collect();
+    let types: Vec<Typed> = columns.iter().map(|column| Typed::column(kind, *column)).collect();
     let mut stored = kind.columns.iter().map(|column| column.column_type).collect::<Vec<_>>();
     stored.extend([ColumnType::Integer; 2]);
     let mut found = Vec::new();
     for values in values.chunks(MOST.min(dialect.max_parameters / columns.len().max(1))) {
         let text = text(dialect, kind, columns, &types, values.len(), locks);
-        let rows = session.rows(&text, &parameters(dialect, &types, values), &stored).await?;
+        let looked_for = values.iter().map(|row| row.iter().map(Cow::Borrowed).collect()).collect();
+        let rows = session.rows(&text, &bulk::parameters(dialect, &types, looked_for), &stored).await?;
         for row in rows {
             found.push(entry(kind, row)?);
         }
@@ -70,7 +70,7 @@ fn text(
     dialect: &'static Dialect,
     kind: &Kind,
     columns: &[usize],
-    types: &[ColumnType],
+    types: &[Typed],
     rows: usize,
     locks: bool,
 ) -> String {
@@ -79,37 +79,32 @@ fn text(
         sql.push("t.").name(column.name).push(", ");
     }
     sql.push("t.").name(REVISION).push(", t.").name(TRANSACTION_ID).push(" FROM ");
-    if dialect.bulk == Bulk::Arrays {
+    let locked = if locks { dialect.for_update } else { "" };
+    if dialect.bulk != Bulk::Values && !is_plain(dialect, rows) {
         let source = Source { dialect, types, rows };
         source.table(&mut sql);
-        sql.push(" JOIN ").name(kind.name).push(" AS t ON ");
+        source.joined(&mut sql, kind, unique_index(kind, columns).as_deref());
         source.matches(&mut sql, kind, columns, 0, false);
-        if locks {
-            sql.push(dialect.for_update).push(" OF t");
-        }
+        sql.lock(locked);
         return sql.finish();
     }
-    sql.name(kind.name).push(" AS t WHERE (").columns(kind, columns).push(") IN (");
-    sql.push(if dialect.bulk == Bulk::Values { "VALUES " } else { "" }).list(", ", 0..rows, |sql, _| {
-        sql.push("(").list(", ", columns, |sql, _| {
-            sql.parameter();
+    sql.name(kind.name).push(" AS t WHERE ");
+    if is_plain(dialect, rows) {
+        sql.equal(kind, columns);
+    } else {
+        sql.push("(").columns(kind, columns).push(") IN (VALUES ").list(", ", 0..rows, |sql, _| {
+            sql.push("(").list(", ", columns, |sql, _| {
+                sql.parameter();
+            });
+            sql.push(")");
         });
         sql.push(")");
-    });
-    sql.push(")");
-    if locks {
-        sql.push(dialect.for_update);
     }
+    sql.lock(locked);
     sql.finish()
 }
 
-fn parameters<'v>(dialect: &Dialect, types: &[ColumnType], values: &[&'v [Value]]) -> Vec<Parameter<'v>> {
-    let value = |row: &&'v [Value], column: usize| row.get(column).map_or(Cow::Owned(Value::Null), Cow::Borrowed);
-    let columns = || types.iter().copied().enumerate();
-    if dialect.bulk == Bulk::Arrays {
-        return columns()
-            .map(|(column, of)| Parameter::Many(of, values.iter().map(|row| value(row, column)).collect()))
-            .collect();
-    }
-    values.iter().flat_map(|row| columns().map(move |(column, of)| Parameter::One(of, value(row, column)))).collect()
+/// The name of the index of a unique constraint over `columns`; `None` for the key.
+fn unique_index(kind: &Kind, columns: &[usize]) -> Option<String> {
+    kind.uniques.iter().find(|unique| unique.columns == columns).map(|unique| index_name(kind, unique))
 }

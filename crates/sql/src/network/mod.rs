@@ -21,4 +21,4 @@ pub use driver::{Driver, Purpose};
 pub use fault::Fault;
 pub use parameter::Parameter;
 pub use pool::{Connect, Pool, PoolOptions, Pooled};
-pub use session::{Session, Step, Write, Written};
+pub use session::{Session, Step, Write, Written, write_step_by_step};

@@ -75,24 +75,32 @@ pub trait Session: Send {
     /// Runs steps as one durable transaction of their own; `None`, and nothing written, if one of them did not find what it must. A
     /// database that can do it in fewer round trips says so here.
     async fn write(&mut self, steps: &[Step<'_>]) -> Result<Option<Vec<Written>>, Fault> {
-        self.begin().await?;
-        let mut written = Vec::with_capacity(steps.len());
-        for step in steps {
-            match self.step(step).await {
-                Ok(Some(found)) => written.push(found),
-                Ok(None) => {
-                    self.rollback().await?;
-                    return Ok(None);
-                }
-                Err(fault) => {
-                    self.rollback().await?;
-                    return Err(fault);
-                }
+        write_step_by_step(self, steps).await
+    }
+}
+
+/// Runs steps one after the other in a transaction: what [`Session::write`] is where nothing better is known.
+pub async fn write_step_by_step<S: Session + ?Sized>(
+    session: &mut S,
+    steps: &[Step<'_>],
+) -> Result<Option<Vec<Written>>, Fault> {
+    session.begin().await?;
+    let mut written = Vec::with_capacity(steps.len());
+    for step in steps {
+        match session.step(step).await {
+            Ok(Some(found)) => written.push(found),
+            Ok(None) => {
+                session.rollback().await?;
+                return Ok(None);
+            }
+            Err(fault) => {
+                session.rollback().await?;
+                return Err(fault);
             }
         }
-        self.commit().await?;
-        Ok(Some(written))
     }
+    session.commit().await?;
+    Ok(Some(written))
 }
 
 /// The place and the revision in a row that a step returned.

@@ -1,0 +1,195 @@
+//! Opening and closing connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aquifer_core::{Error, Result};
+use aquifer_sql::network::Connect;
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+use tokio::time::timeout;
+
+use crate::error::{not_connected, state};
+use crate::options::{PostgresOptions, SslMode};
+
+/// How long asking a connection whether it lives may take.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// What opens connections, and knows whether a pooler stands between.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    pub(crate) options: PostgresOptions,
+    connect: PgConnectOptions,
+    /// Whether each transaction may meet another session, so that nothing can be left in one.
+    is_pooled: Arc<AtomicBool>,
+}
+
+/// A connection, and the way it has to be used.
+pub(crate) struct Link {
+    pub(crate) connection: PgConnection,
+    /// Opened for a pooler that gives every transaction to another session.
+    pub(crate) is_pooled: bool,
+    /// What every transaction has to begin with where nothing stays in a session.
+    pub(crate) settings: Arc<str>,
+}
+
+impl Connector {
+    pub(crate) fn new(options: PostgresOptions, is_pooled: Arc<AtomicBool>) -> Self {
+        let mut connect = PgConnectOptions::new_without_pgpass()
+            .host(&options.host)
+            .port(options.port)
+            .statement_cache_capacity(options.statement_cache)
+            .application_name(&options.application_name)
+            // Poolers refuse parameters that they do not know.
+            .extra_float_digits(None)
+            .ssl_mode(ssl_mode(&options));
+        if let Some(user) = &options.user {
+            connect = connect.username(user);
+        }
+        if let Some(password) = &options.password {
+            connect = connect.password(password);
+        }
+        if let Some(database) = &options.database {
+            connect = connect.database(database);
+        }
+        if let Some(file) = &options.ssl_root_cert {
+            connect = connect.ssl_root_cert(file);
+        }
+        if let Some(file) = &options.ssl_cert {
+            connect = connect.ssl_client_cert(file);
+        }
+        if let Some(file) = &options.ssl_key {
+            connect = connect.ssl_client_key(file);
+        }
+        // Statements hold no values, but the texts are long and every one would be logged.
+        let connect = connect.disable_statement_logging();
+        Self { options, connect, is_pooled }
+    }
+
+    /// What the driver connects with.
+    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
+        &self.connect
+    }
+
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.is_pooled.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that a pooler stands between.
+    pub(crate) fn set_pooled(&self) {
+        if !self.is_pooled.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                address = %self.options.address(),
+                "a pooler gives every transaction to another session: statements are not kept prepared, changes are polled"
+            );
+        }
+    }
+
+    async fn open(&self) -> Result<PgConnection> {
+        match self.attempt(&self.connect).await {
+            // As libpq does: a server that encrypts but does not let an encrypted connection in is asked without.
+            Err(error) if self.options.ssl_mode == SslMode::Prefer && state(&error).as_deref() == Some("28000") => {
+                let plain = self.connect.clone().ssl_mode(PgSslMode::Disable);
+                self.attempt(&plain).await.map_err(|_| not_connected(error, &self.options))
+            }
+            other => other.map_err(|error| not_connected(error, &self.options)),
+        }
+    }
+
+    async fn attempt(&self, options: &PgConnectOptions) -> std::result::Result<PgConnection, sqlx::Error> {
+        match timeout(self.options.connect_timeout, PgConnection::connect_with(options)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                format!("no answer within connect_timeout ({:?})", self.options.connect_timeout),
+            ))),
+        }
+    }
+}
+
+#[async_trait]
+impl Connect for Connector {
+    type Connection = Link;
+
+    async fn connect(&self) -> Result<Link> {
+        let mut connection = self.open().await?;
+        let is_pooled = self.is_pooled();
+        let version = connection.server_version_num().unwrap_or(100_000);
+        if version < 100_000 {
+            return Err(Error::invalid(format!(
+                "{} is PostgreSQL {}.{}, older than 10: use a newer server",
+                self.options.address(),
+                version / 10_000,
+                version / 100 % 100
+            )));
+        }
+        let settings: Arc<str> = settings(&self.options, version, is_pooled).into();
+        if !is_pooled {
+            let set = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&settings))).execute(&mut connection);
+            let set = timeout(self.options.connect_timeout, set).await;
+            set.map_err(|_| Error::unavailable(format!("{} does not answer", self.options.address())))?
+                .map_err(|error| not_connected(error, &self.options))?;
+        }
+        Ok(Link { connection, is_pooled, settings })
+    }
+
+    async fn is_alive(&self, link: &mut Link) -> bool {
+        matches!(timeout(SIGN_OF_LIFE, link.connection.ping()).await, Ok(Ok(())))
+    }
+
+    async fn disconnect(&self, link: Link) {
+        if let Err(error) = link.connection.close().await {
+            tracing::debug!(%error, "a connection to PostgreSQL was lost before it was closed");
+        }
+    }
+}
+
+fn ssl_mode(options: &PostgresOptions) -> PgSslMode {
+    match options.ssl_mode {
+        SslMode::Disable => PgSslMode::Disable,
+        SslMode::Prefer => PgSslMode::Prefer,
+        // As libpq does: whoever names an authority wants it checked.
+        SslMode::Require if options.ssl_root_cert.is_some() => PgSslMode::VerifyCa,
+        SslMode::Require => PgSslMode::Require,
+        SslMode::VerifyCa => PgSslMode::VerifyCa,
+        SslMode::VerifyFull => PgSslMode::VerifyFull,
+    }
+}
+
+/// What a session is set to, or a transaction where nothing stays in a session.
+///
+/// Every statement is written for an index. Without these settings the planner would choose by statistics, which are old or missing
+/// just when a table grows, and keep its choice with the prepared statement.
+fn settings(options: &PostgresOptions, version: u32, is_pooled: bool) -> String {
+    let set = if is_pooled { "SET LOCAL " } else { "SET " };
+    let timeout = options.request_timeout.as_millis().clamp(1, i32::MAX as u128);
+    let mut names = vec![
+        format!("statement_timeout = {timeout}"),
+        // A client that vanished in a transaction must not keep its locks for longer than it could have waited itself.
+        format!("idle_in_transaction_session_timeout = {}", timeout.saturating_mul(2).clamp(10_000, i32::MAX as u128)),
+        "client_min_messages = warning".to_owned(),
+    ];
+    for plan in ["seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"] {
+        names.push(format!("enable_{plan} = off"));
+    }
+    if version >= 110_000 {
+        names.push("jit = off".to_owned());
+    }
+    if version >= 120_000 {
+        names.push("plan_cache_mode = force_generic_plan".to_owned());
+    }
+    if let Some(schema) = &options.schema {
+        names.push(format!("search_path = {}", quoted(schema)));
+    }
+    if !is_pooled {
+        names.push("default_transaction_isolation = 'read committed'".to_owned());
+    }
+    names.iter().map(|name| format!("{set}{name}")).collect::<Vec<_>>().join("; ")
+}
+
+/// An identifier.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
