@@ -17,7 +17,7 @@ use crate::watch::Push;
 
 /// Two numbers that stand for the records of one schema, which whoever adds to them shares with others who add, and whoever checks
 /// that one is absent has alone.
-const RECORDS: &str = "hashtext('aquifer records'), hashtext(current_schema())";
+const RECORDS: &str = "hashtext('aquifer records'), hashtext(coalesce(current_schema(), ''))";
 
 /// One PostgreSQL database.
 #[derive(Debug)]

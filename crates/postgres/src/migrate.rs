@@ -41,7 +41,11 @@ async fn in_transaction(
     session.begin().await?;
     // The others wait here for as long as the first takes, whatever a statement may take elsewhere.
     run(session, "SET LOCAL statement_timeout = 0").await?;
-    run(session, "SELECT pg_advisory_xact_lock(hashtext('aquifer migrate'), hashtext(current_schema()))").await?;
+    // By name, because the schema may not exist yet.
+    let lock =
+        "SELECT pg_advisory_xact_lock(hashtext('aquifer migrate'), hashtext(coalesce($1, current_schema(), '')))";
+    let name = options.schema.clone().map_or(Value::Null, Value::Text);
+    session.execute(lock, &[Parameter::of(ColumnType::Text, &name)]).await?;
     if let Some(name) = &options.schema
         && !exists(session, "SELECT to_regnamespace($1) IS NOT NULL", &quoted(name)).await?
     {
