@@ -39,6 +39,8 @@ pub struct Dialect {
     pub for_update: &'static str,
     /// What a `SELECT` ends with that keeps others from writing its rows.
     pub for_share: &'static str,
+    /// Whether those two go on with `OF` and the name of the table, so that they are not about the rows of the statement too.
+    pub locks_by_name: bool,
     /// What a claim's `SELECT` ends with, so that nobody waits for records that somebody else is claiming.
     pub skip_locked: &'static str,
 }
@@ -66,8 +68,9 @@ pub enum Comments {
 pub enum Bulk {
     /// `UNNEST` of one array a column, so that the text does not depend on the number of rows: PostgreSQL.
     Arrays,
-    /// `SELECT ... UNION ALL SELECT ...`, joined: MySQL.
-    Union,
+    /// `JSON_TABLE` of one document, so that the text does not depend on the number of rows and each column has its
+    /// type: MySQL. Parameters that stand where a table is derived would all be text.
+    Document,
     /// `VALUES (...), (...)`: SQLite.
     Values,
 }
@@ -144,6 +147,7 @@ pub static SQLITE: Dialect = Dialect {
     max_parameters: 32_766,
     for_update: "",
     for_share: "",
+    locks_by_name: false,
     skip_locked: "",
 };
 
@@ -174,6 +178,7 @@ pub static POSTGRES: Dialect = Dialect {
     max_parameters: 65_535,
     for_update: " FOR UPDATE",
     for_share: " FOR SHARE",
+    locks_by_name: true,
     skip_locked: " FOR UPDATE SKIP LOCKED",
 };
 
@@ -200,10 +205,11 @@ pub static MYSQL: Dialect = Dialect {
     row_values: false,
     index_hint: IndexHint::ForceIndex,
     returning: false,
-    bulk: Bulk::Union,
+    bulk: Bulk::Document,
     max_parameters: 65_535,
     for_update: " FOR UPDATE",
-    for_share: " LOCK IN SHARE MODE",
+    for_share: " FOR SHARE",
+    locks_by_name: true,
     skip_locked: " FOR UPDATE SKIP LOCKED",
 };
 
@@ -215,5 +221,7 @@ pub static MARIADB: Dialect = Dialect {
         text: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         ..MYSQL.types
     },
+    for_share: " LOCK IN SHARE MODE",
+    locks_by_name: false,
     ..MYSQL
 };

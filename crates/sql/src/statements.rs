@@ -206,24 +206,6 @@ impl Statements {
         Ok(Some(query))
     }
 
-    /// Writes records that a claim has found and locked. Takes the values that the claim sets, and then the keys.
-    pub fn claim_found(&self, set: &[(usize, Value)], records: usize) -> String {
-        let mut sql = Sql::new(self.dialect, "UPDATE ");
-        sql.name(self.kind.name).push(" SET ");
-        for (column, _) in set {
-            sql.column(self.kind, *column).push(" = ").parameter().push(", ");
-        }
-        sql.name(REVISION).push(" = ").name(REVISION).push(" + 1 WHERE (").columns(self.kind, self.kind.key);
-        sql.push(") IN (").list(", ", 0..records, |sql, _| {
-            sql.push("(").list(", ", self.kind.key, |sql, _| {
-                sql.parameter();
-            });
-            sql.push(")");
-        });
-        sql.push(")");
-        sql.finish()
-    }
-
     fn range(&self, select: &str, range: Range<'_>, after: Option<Vec<Value>>) -> Option<Query> {
         let Range { index, prefix, mut lower, mut upper, descending, limit } = range;
         let order = self.order(index);

@@ -110,6 +110,12 @@ impl Sql {
         }
     }
 
+    /// Adds how the rows of the table `t` are locked.
+    pub(crate) fn lock(&mut self, how: &str) -> &mut Self {
+        let of = if self.dialect.locks_by_name && !how.is_empty() { " OF t" } else { "" };
+        self.push(how).push(of)
+    }
+
     /// The text.
     pub(crate) fn finish(self) -> String {
         self.text

@@ -23,9 +23,11 @@ const MAX_DOCUMENT_BYTES: usize = 2 << 20;
 #[derive(Debug)]
 pub(crate) struct Writer {
     dialect: &'static Dialect,
-    /// The `bool` is whether it is for one row, which needs no document.
-    texts: Mutex<HashMap<(&'static str, Shape, bool), Arc<str>>>,
+    texts: Mutex<HashMap<TextKey, Arc<str>>>,
 }
+
+/// The kind, the shape, and whether it is for one row that needs no document.
+type TextKey = (&'static str, Shape, bool);
 
 impl Writer {
     pub(crate) fn new(dialect: &'static Dialect) -> Self {
@@ -139,11 +141,7 @@ pub(crate) fn is_plain(dialect: &Dialect, rows: usize) -> bool {
 }
 
 /// The parameters of a statement over rows of these types.
-pub(crate) fn parameters<'v>(
-    dialect: &Dialect,
-    types: &[Typed],
-    rows: Vec<Vec<Cow<'v, Value>>>,
-) -> Vec<Parameter<'v>> {
+pub(crate) fn parameters<'v>(dialect: &Dialect, types: &[Typed], rows: Vec<Vec<Cow<'v, Value>>>) -> Vec<Parameter<'v>> {
     let one = |typed: &Typed, value| Parameter::One(typed.of, value);
     match dialect.bulk {
         Bulk::Document if !is_plain(dialect, rows.len()) => vec![document(&rows)],
