@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aquifer_core::{BARE_ROW_BYTES, BareRates, Error, Result};
@@ -19,8 +18,9 @@ use crate::options::PostgresOptions;
 /// # Errors
 /// As for [`crate::PostgresBackend::open`].
 pub async fn bare_rates(options: &PostgresOptions, duration: Duration) -> Result<BareRates> {
-    let connector = Connector::new(options.clone(), Arc::new(AtomicBool::new(options.statement_cache == 0)));
+    let connector = Connector::new(options.clone());
     let mut link = connector.connect().await?;
+    link.is_pooled = options.statement_cache == 0;
     let mut name = quoted(&format!("aquifer_bare_{:016x}", fastrand::u64(..)));
     if let Some(schema) = &options.schema {
         name = format!("{}.{name}", quoted(schema));

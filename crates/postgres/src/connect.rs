@@ -17,26 +17,30 @@ use crate::options::{PostgresOptions, SslMode};
 /// How long asking a connection whether it lives may take.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
+/// The oldest server that will do, as it counts its versions.
+const OLDEST: u32 = 100_000;
+
 /// What opens connections, and knows whether a pooler stands between.
 #[derive(Debug)]
 pub(crate) struct Connector {
     pub(crate) options: PostgresOptions,
     connect: PgConnectOptions,
-    /// Whether each transaction may meet another session, so that nothing can be left in one.
-    is_pooled: Arc<AtomicBool>,
+    /// Whether each transaction may meet another session, so that nothing can be left in one. True until it is known.
+    is_pooled: AtomicBool,
 }
 
 /// A connection, and the way it has to be used.
 pub(crate) struct Link {
     pub(crate) connection: PgConnection,
-    /// Opened for a pooler that gives every transaction to another session.
+    /// Used as if a pooler gave every transaction to another session: nothing stays in the session, nor is anything set in it.
     pub(crate) is_pooled: bool,
-    /// What every transaction has to begin with where nothing stays in a session.
+    /// What such a transaction has to begin with.
     pub(crate) settings: Arc<str>,
+    version: u32,
 }
 
 impl Connector {
-    pub(crate) fn new(options: PostgresOptions, is_pooled: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(options: PostgresOptions) -> Self {
         let mut connect = PgConnectOptions::new_without_pgpass()
             .host(&options.host)
             .port(options.port)
@@ -65,7 +69,7 @@ impl Connector {
         }
         // Statements hold no values, but the texts are long and every one would be logged.
         let connect = connect.disable_statement_logging();
-        Self { options, connect, is_pooled }
+        Self { options, connect, is_pooled: AtomicBool::new(true) }
     }
 
     /// What the driver connects with.
@@ -77,13 +81,31 @@ impl Connector {
         self.is_pooled.load(Ordering::Relaxed)
     }
 
-    /// Remembers that a pooler stands between.
-    pub(crate) fn set_pooled(&self) {
-        if !self.is_pooled.swap(true, Ordering::Relaxed) {
+    /// Keeps whether a pooler stands between.
+    pub(crate) fn found(&self, is_pooled: bool) {
+        self.is_pooled.store(is_pooled, Ordering::Relaxed);
+        if is_pooled {
             tracing::info!(
                 address = %self.options.address(),
                 "a pooler gives every transaction to another session: statements are not kept prepared, changes are polled"
             );
+        }
+    }
+
+    /// Makes a connection ready for what is known of the way by now; false if it has to be opened anew.
+    pub(crate) async fn settle(&self, link: &mut Link) -> Result<bool> {
+        match (link.is_pooled, self.is_pooled()) {
+            (false, true) => Ok(false),
+            (true, false) => {
+                let text = AssertSqlSafe(settings(&self.options, link.version, false));
+                let set = sqlx::raw_sql(text).execute(&mut link.connection);
+                let set = timeout(self.options.connect_timeout, set).await;
+                set.map_err(|_| Error::unavailable(format!("{} does not answer", self.options.address())))?
+                    .map_err(|error| not_connected(error, &self.options))?;
+                link.is_pooled = false;
+                Ok(true)
+            }
+            _ => Ok(true),
         }
     }
 
@@ -114,10 +136,9 @@ impl Connect for Connector {
     type Connection = Link;
 
     async fn connect(&self) -> Result<Link> {
-        let mut connection = self.open().await?;
-        let is_pooled = self.is_pooled();
-        let version = connection.server_version_num().unwrap_or(100_000);
-        if version < 100_000 {
+        let connection = self.open().await?;
+        let version = connection.server_version_num().unwrap_or(OLDEST);
+        if version < OLDEST {
             return Err(Error::invalid(format!(
                 "{} is PostgreSQL {}.{}, older than 10: use a newer server",
                 self.options.address(),
@@ -125,14 +146,8 @@ impl Connect for Connector {
                 version / 100 % 100
             )));
         }
-        let settings: Arc<str> = settings(&self.options, version, is_pooled).into();
-        if !is_pooled {
-            let set = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&settings))).execute(&mut connection);
-            let set = timeout(self.options.connect_timeout, set).await;
-            set.map_err(|_| Error::unavailable(format!("{} does not answer", self.options.address())))?
-                .map_err(|error| not_connected(error, &self.options))?;
-        }
-        Ok(Link { connection, is_pooled, settings })
+        let settings = settings(&self.options, version, true).into();
+        Ok(Link { connection, is_pooled: true, settings, version })
     }
 
     async fn is_alive(&self, link: &mut Link) -> bool {

@@ -1,7 +1,6 @@
 //! What PostgreSQL brings to the contract.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use aquifer_core::{Capabilities, ColumnType, Error, Kind, Migration, Notifier, Pong, Result, Schema, Value};
 use aquifer_sql::network::{Driver, Fault, Parameter, Pool, Purpose, Session, Step, Write};
@@ -32,14 +31,12 @@ pub(crate) struct PgDriver {
 impl PgDriver {
     /// Connects, so that whatever is wrong shows now, and finds out what stands between.
     pub(crate) async fn open(options: PostgresOptions, schema: &'static Schema) -> Result<Self> {
-        let is_pooled = Arc::new(AtomicBool::new(options.statement_cache == 0));
-        let primary = Pool::new(Connector::new(options.clone(), Arc::clone(&is_pooled)), options.pool);
-        let replica = options.read.as_deref().cloned().map(|read| {
-            let pool = read.pool;
-            // What stands before the replica is found out for itself.
-            let is_pooled = Arc::new(AtomicBool::new(read.statement_cache == 0));
-            Pool::new(Connector::new(read, is_pooled), pool)
-        });
+        let pool = |options: PostgresOptions| {
+            let pool = options.pool;
+            Pool::new(Connector::new(options), pool)
+        };
+        // What stands before the replica is found out for itself.
+        let (primary, replica) = (pool(options.clone()), options.read.as_deref().cloned().map(pool));
         let combiner = Arc::new(Combiner::default());
         for pool in [Some(&primary), replica.as_ref()].into_iter().flatten() {
             look_for_pooler(pool, &combiner).await?;
@@ -64,35 +61,33 @@ impl PgDriver {
 async fn session(pool: &Pool<Connector>, combiner: &Arc<Combiner>) -> Result<PgSession> {
     loop {
         let mut pooled = pool.acquire().await?;
-        if pooled.connection()?.is_pooled == pool.connector().is_pooled() {
+        // If this is dropped meanwhile, nobody gets a connection that is half set.
+        pooled.set_broken(true);
+        if pool.connector().settle(pooled.connection()?).await? {
+            pooled.set_broken(false);
             return Ok(PgSession::new(pooled, Arc::clone(combiner)));
         }
-        // Opened before the pooler was found out.
-        pooled.set_broken(true);
     }
 }
 
 /// Finds a pooler that gives every transaction to another session: two connections that take turns meet the same session, or one
-/// meets several.
+/// meets several. Until that is known every transaction is run as if there was one, which works either way and leaves nothing
+/// behind; so it stays with a single connection, which cannot tell.
 async fn look_for_pooler(pool: &Pool<Connector>, combiner: &Arc<Combiner>) -> Result<()> {
     const ROUNDS: usize = 3;
     let mut first = session(pool, combiner).await?;
-    let mut seen = vec![process(&mut first).await?];
-    if pool.connector().is_pooled() || pool.connector().options.pool.max_connections < 2 {
+    let one = process(&mut first).await?;
+    let options = &pool.connector().options;
+    if options.statement_cache == 0 || options.pool.max_connections < 2 {
         return Ok(());
     }
     let mut second = session(pool, combiner).await?;
     let other = process(&mut second).await?;
-    let mut is_pooled = seen.contains(&other);
-    seen.push(other);
+    let mut is_pooled = one == other;
     for _ in 0..ROUNDS {
-        for (session, known) in [&mut first, &mut second].into_iter().zip(&seen) {
-            is_pooled = is_pooled || process(session).await? != *known;
-        }
+        is_pooled = is_pooled || process(&mut first).await? != one || process(&mut second).await? != other;
     }
-    if is_pooled {
-        pool.connector().set_pooled();
-    }
+    pool.connector().found(is_pooled);
     Ok(())
 }
 

@@ -91,8 +91,9 @@ impl PgSession {
             Ok(_) => true,
             Err(sqlx::Error::Database(database)) => {
                 let code = database.code().unwrap_or_default();
-                if is_poolers(&code) {
-                    self.pooled.pool().connector().set_pooled();
+                let connector = self.pooled.pool().connector();
+                if is_poolers(&code) && !connector.is_pooled() {
+                    connector.found(true);
                 }
                 !code.starts_with("57P") && !code.starts_with("08") && !is_poolers(&code)
             }
