@@ -10,7 +10,6 @@ use async_trait::async_trait;
 
 use crate::cache::Cache;
 use crate::calls::Calls;
-use crate::claim::Claimer;
 use crate::client::connect;
 use crate::commit::Committer;
 use crate::layout::Layout;
@@ -148,7 +147,7 @@ impl Backend for DynamoBackend {
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Record>> {
         self.open_for("claim")?;
-        let records = Claimer::from(&self.committer()).claim(claim).await.map_err(|error| named(error, "claim"))?;
+        let records = self.committer().claim(claim).await.map_err(|error| named(error, "claim"))?;
         for record in &records {
             self.notifier.notify(record.kind, record.key().partition());
         }

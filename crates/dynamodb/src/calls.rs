@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::error::{Access, Fault, explain, fault};
 use crate::options::DynamoOptions;
 
-/// How long DynamoDB may stay busy before the caller is told.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long DynamoDB may stay busy before the caller is told, who may be more patient: others wait for the end of the same commit.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The first pause, which doubles up to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));

@@ -1,13 +1,15 @@
 //! Claims: candidates from an index, each taken with a conditional write of its own.
 
-use aquifer_core::{Capabilities, Claim, Error, ErrorKind, Record, Result, Retry, Trace, Value, check};
+use aquifer_core::{
+    Claim, Condition, Error, ErrorKind, Operation, Record, Result, Retry, Trace, Transaction, Value, check,
+};
 use futures_util::future::join_all;
 
-use crate::cache::{Cache, Known};
-use crate::calls::{Calls, Pauses};
+use crate::cache::Known;
+use crate::calls::Pauses;
 use crate::commit::Committer;
 use crate::expression::Names;
-use crate::layout::{CLAIM, Layout, Order, Place, Table};
+use crate::layout::{CLAIM, Order, Place, Table};
 use crate::merge::Merge;
 use crate::plan::{assignments, version};
 use crate::range::Range;
@@ -15,16 +17,7 @@ use crate::read::{Columns, items};
 use crate::statement::{Alone, Statement, Write};
 use crate::values::{self, Item, blob, number};
 
-/// What a claim needs.
-#[derive(Debug)]
-pub(crate) struct Claimer<'a> {
-    pub(crate) calls: &'a Calls,
-    pub(crate) layout: &'a Layout,
-    pub(crate) cache: &'a Cache,
-    pub(crate) capabilities: Capabilities,
-}
-
-impl Claimer<'_> {
+impl Committer<'_> {
     /// Takes records, lowest first.
     ///
     /// # Errors
@@ -32,9 +25,6 @@ impl Claimer<'_> {
     pub(crate) async fn claim(&self, claim: &Claim) -> Result<Vec<Record>> {
         check::claim(claim)?;
         let (place, table) = self.layout.table(claim.kind)?;
-        if table.kind.uniques.iter().any(|unique| claim.set.iter().any(|(column, _)| unique.columns.contains(column))) {
-            return Err(Error::invalid("a claim on DynamoDB cannot set a column of a unique constraint"));
-        }
         let order = table.order(Some(claim.index))?;
         let range = Range::of_claim(claim)?;
         let mut merge = Merge::new(self.calls, (place, table), order, range.clone(), false);
@@ -100,6 +90,10 @@ impl Claimer<'_> {
             let message = format!("the record would be larger than {} bytes", self.capabilities.max_record_bytes);
             return Err(Error::new(ErrorKind::TooLarge, message).with_record_kind(table.kind.name));
         }
+        let sets = |column: &usize| claim.set.iter().any(|(other, _)| other == column);
+        if table.kind.uniques.iter().any(|unique| unique.columns.iter().any(sets)) {
+            return self.take_with_guards(claim, record).await;
+        }
         let trace = values::trace(table, &item)?;
         // Names this very claim, so that a claim whose reply was lost is found out, whoever else wants the same.
         let name = fastrand::u64(..).to_string();
@@ -125,6 +119,24 @@ impl Claimer<'_> {
         Ok(Some(record))
     }
 
+    /// Takes a record whose values of unique constraints change with it: as a transaction.
+    async fn take_with_guards(&self, claim: &Claim, record: Record) -> Result<Option<Record>> {
+        let condition = Condition::Revision(record.revision.saturating_sub(1));
+        let mut transaction =
+            Transaction::new(vec![Operation::Update { key: record.key(), condition, set: claim.set.clone() }]);
+        let mut pauses = Pauses::new();
+        loop {
+            match self.one(&transaction).await {
+                Ok(_) => return Ok(Some(record)),
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => return Ok(None),
+                Err(error) if error.retry() == Retry::Unknown && pauses.pause().await => {
+                    transaction = transaction.retry()
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Whether the record was taken by this claim. A lost reply is asked for again: the record bears the claim's name.
     async fn apply(&self, statement: &Statement, name: &str) -> Result<bool> {
         let mut pauses = Pauses::new();
@@ -139,12 +151,5 @@ impl Claimer<'_> {
                 Err(error) => return Err(error),
             }
         }
-    }
-}
-
-impl<'a> From<&Committer<'a>> for Claimer<'a> {
-    fn from(committer: &Committer<'a>) -> Self {
-        let Committer { calls, layout, cache, capabilities, .. } = *committer;
-        Self { calls, layout, cache, capabilities }
     }
 }

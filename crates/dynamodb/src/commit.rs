@@ -55,7 +55,11 @@ impl Committer<'_> {
         answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
     }
 
-    async fn one(&self, transaction: &Transaction) -> Result<Committed> {
+    /// Applies one transaction.
+    ///
+    /// # Errors
+    /// As for [`aquifer_core::Backend::commit`].
+    pub(crate) async fn one(&self, transaction: &Transaction) -> Result<Committed> {
         check::transaction(transaction, &self.capabilities)?;
         let operations = &transaction.operations;
         let places =

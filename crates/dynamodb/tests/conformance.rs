@@ -1,4 +1,4 @@
-//! The DynamoDB backend keeps the store contract, on demand and with provisioned capacity.
+//! The DynamoDB backend keeps the store contract.
 
 mod support;
 
@@ -7,26 +7,21 @@ use std::sync::Arc;
 
 use aquifer_conformance::{Database, Harness};
 use aquifer_core::{Backend, Result, Schema};
-use aquifer_dynamodb::DynamoOptions;
 use async_trait::async_trait;
 use support::{Tables, options};
 
-/// Tables with or without provisioned capacity.
-struct Dynamo {
-    name: &'static str,
-    capacity: Option<(i64, i64)>,
-}
+struct Dynamo;
 
 struct Data(Tables);
 
 #[async_trait]
 impl Harness for Dynamo {
     fn name(&self) -> &'static str {
-        self.name
+        "dynamodb"
     }
 
     async fn database(&self) -> Result<Box<dyn Database>> {
-        Ok(Box::new(Data(Tables::new(DynamoOptions { capacity: self.capacity, ..options() }))))
+        Ok(Box::new(Data(Tables::new(options()))))
     }
 }
 
@@ -38,8 +33,5 @@ impl Database for Data {
 }
 
 fn main() -> ExitCode {
-    aquifer_conformance::main([
-        Arc::new(Dynamo { name: "dynamodb", capacity: None }) as Arc<dyn Harness>,
-        Arc::new(Dynamo { name: "dynamodb+provisioned", capacity: Some((50, 50)) }),
-    ])
+    aquifer_conformance::main([Arc::new(Dynamo) as Arc<dyn Harness>])
 }

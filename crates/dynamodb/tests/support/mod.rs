@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+pub(crate) mod front;
+
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use aquifer_core::{Result, Schema};
+use aquifer_core::{Entity, Result, Schema, Timestamp};
 use aquifer_dynamodb::{DynamoBackend, DynamoOptions};
 use aquifer_testkit::Server;
 
@@ -78,4 +81,42 @@ pub(crate) fn client(options: &DynamoOptions) -> aws_sdk_dynamodb::Client {
         .http_client(http)
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// Where the test server is.
+pub(crate) fn address(options: &DynamoOptions) -> SocketAddr {
+    let endpoint = options.endpoint.as_deref().expect("the test server has an address");
+    let authority = endpoint.rsplit('/').next().expect("an authority").replace("localhost", "127.0.0.1");
+    authority.parse().expect("an address with a port")
+}
+
+aquifer_core::kind! {
+    /// Something that is counted.
+    Counter as "counters", columns CounterColumn {
+        /// The tenant it belongs to.
+        tenant_id: String,
+        /// Its id.
+        id: String,
+        /// How much.
+        count: i64,
+        /// Its name.
+        name: Option<String>,
+        /// When something is due.
+        due_at: Option<Timestamp>,
+        /// When it is void.
+        expires_at: Option<Timestamp>,
+    }
+    key(tenant_id, id) partition 1;
+    index by_due(due_at);
+    unique by_name(tenant_id, name);
+    expiry expires_at;
+}
+
+/// A small schema.
+pub(crate) static COUNTERS: Schema = Schema { version: 1, kinds: &[Counter::KIND] };
+
+/// A counter that has nothing but a key.
+pub(crate) fn counter(id: impl ToString) -> Counter {
+    let id = id.to_string();
+    Counter { tenant_id: "t".to_owned(), id, count: 0, name: None, due_at: None, expires_at: None }
 }
