@@ -195,7 +195,9 @@ impl Gathered {
                     What::Exists | What::AtRevision => {
                         batch.push_if(last.ok(), text.clone(), vec![rows, Argument::integer(count)])
                     }
-                    What::Insert { .. } | What::Update { .. } | What::Delete { .. } => {
+                    // It stores all of them or fails by itself.
+                    What::Insert { .. } => batch.push_if(last.ok(), text.clone(), vec![rows]),
+                    What::Update { .. } | What::Delete { .. } => {
                         let written = batch.push_if(last.ok(), text.clone(), vec![rows]);
                         batch.push_if(written.ok(), assertion::CHANGED, vec![Argument::integer(count)])
                     }

@@ -24,8 +24,6 @@ use crate::hrana::{Access, Batch, Condition, Failure, Reply, StepError, StepId, 
 const REQUEST_BYTES: usize = 8 << 20;
 /// The most operations in a request, so that others do not wait for long.
 const REQUEST_OPERATIONS: usize = 4096;
-/// Up to here statements one by one are as fast as those over many rows, and tell at once why something does not hold.
-const FEW_OPERATIONS: usize = 1;
 
 impl LibsqlBackend {
     /// Applies transactions that were checked before.
@@ -49,8 +47,9 @@ impl LibsqlBackend {
 
     /// Applies transactions as one transaction of the database.
     async fn apply_group(&self, group: &[Transaction]) -> Result<Vec<Result<Committed>>> {
-        let few = group.iter().map(|transaction| transaction.operations.len()).sum::<usize>() <= FEW_OPERATIONS;
-        if !few && let Some(fast) = Fast::new(self.schema, group) {
+        // One operation has nothing to share a statement with, and the careful form tells at once why it does not hold.
+        let is_one = group.iter().map(|transaction| transaction.operations.len()).sum::<usize>() == 1;
+        if !is_one && let Some(fast) = Fast::new(self.schema, group) {
             let reply = self.send(&fast.batch).await?;
             if let Some(answers) = fast.answers(&reply, self.client.place_name())? {
                 return Ok(answers.into_iter().map(Ok).collect());
