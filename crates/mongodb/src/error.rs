@@ -199,9 +199,14 @@ fn cause(message: &str) -> &'static str {
         ("failed to lookup", "its name cannot be resolved, check the host"),
         ("name or service not known", "its name cannot be resolved, check the host"),
         ("replica set name", "it belongs to a replica set of another name, see the option replicaSet"),
-        ("topology type: replicasetnoprimary", "the replica set has no primary now"),
-        ("type: replicasetnoprimary", "the replica set has no primary now"),
+        (
+            "type: replicasetnoprimary",
+            "the replica set has no primary now, if this stays so check the options replicaSet and tls",
+        ),
     ];
+    if message.contains("type: replicasetnoprimary") && !message.contains("servers:") {
+        return "no host belongs to a replica set of this name, check the option replicaSet";
+    }
     let found = causes.iter().find(|(sign, _)| message.contains(sign));
     found.map_or("check host and port, and the option replicaSet", |(_, cause)| cause)
 }

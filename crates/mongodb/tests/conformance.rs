@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aquifer_conformance::{Database, Harness};
-use aquifer_core::{Backend, Error, Result, Schema};
+use aquifer_core::{Backend, Result, Schema};
 use aquifer_mongodb::{MongodbBackend, MongodbOptions};
 use async_trait::async_trait;
 
-#[path = "common/mod.rs"]
-mod common;
+#[path = "server/place.rs"]
+mod place;
 
-use common::Place;
+use place::Place;
 
 struct Mongodb(&'static str);
 
@@ -27,7 +27,7 @@ impl Harness for Mongodb {
     }
 
     async fn database(&self) -> Result<Box<dyn Database>> {
-        let place = Place::new().map_err(Error::unavailable)?;
+        let place = Place::new()?;
         Ok(Box::new(Data(place)))
     }
 }
@@ -41,6 +41,6 @@ impl Database for Data {
 }
 
 fn main() -> ExitCode {
-    let name = if common::is_real() { "mongodb" } else { "mongodb-documentdb" };
+    let name = if place::is_real() { "mongodb" } else { "mongodb-documentdb" };
     aquifer_conformance::main([Arc::new(Mongodb(name)) as Arc<dyn Harness>])
 }

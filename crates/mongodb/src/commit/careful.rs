@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use aquifer_core::{Committed, Condition, Key, Kind, Operation, Record, Result, Transaction, Value};
 use aquifer_memory::{Entry, Plan, Wanted, judge, touched, wanted};
+use mongodb::ClientSession;
 use mongodb::bson::{Document, doc};
 
 use super::Committer;
@@ -21,8 +22,12 @@ type Answers = Vec<Result<Committed>>;
 type Stored = HashMap<(&'static str, Vec<u8>), Entry>;
 
 /// Answers each transaction for itself.
-pub(super) async fn apply(committer: &Committer<'_>, transactions: &[Transaction]) -> Result<Answers, Trouble> {
-    let mut work = Work::begin(committer.connection).await?;
+pub(super) async fn apply(
+    committer: &Committer<'_>,
+    session: &mut ClientSession,
+    transactions: &[Transaction],
+) -> Result<Answers, Trouble> {
+    let mut work = Work::begin(committer.connection, session).await?;
     let judged = async {
         let stored = read(&mut work, transactions).await?;
         let plan = judge(committer.schema, committer.capabilities, stored.values().cloned(), transactions)?;

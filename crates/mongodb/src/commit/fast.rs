@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aquifer_core::{Committed, Condition, Key, Kind, Operation, Transaction};
+use mongodb::ClientSession;
 use mongodb::bson::{Document, doc};
 
 use super::work::{Batch, Trouble, Verb, Work};
@@ -14,8 +15,12 @@ use crate::values::{document, id, signed, update, whole};
 ///
 /// Values of unique constraints are taken before any is given up, so that nothing passes here that the order of the operations
 /// forbids; what it allows and this does not, is left to judge.
-pub(super) async fn apply(connection: &Connection, transactions: &[Transaction]) -> Result<Vec<Committed>, Trouble> {
-    let mut work = Work::begin(connection).await?;
+pub(super) async fn apply(
+    connection: &Connection,
+    session: &mut ClientSession,
+    transactions: &[Transaction],
+) -> Result<Vec<Committed>, Trouble> {
+    let mut work = Work::begin(connection, session).await?;
     match write(&mut work, transactions).await {
         Ok(answers) => work.commit().await.map(|()| answers),
         Err(trouble) => {

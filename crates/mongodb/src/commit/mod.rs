@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use aquifer_core::{Capabilities, Committed, Error, ErrorKind, Operation, Result, Schema, Transaction};
 use aquifer_memory::touched;
+use mongodb::ClientSession;
 
 use crate::connection::Connection;
 use work::Trouble;
@@ -63,18 +64,27 @@ impl Committer<'_> {
         {
             return vec![alone::apply(self.connection, transaction.id, operation).await];
         }
+        let mut session = match self.connection.session().await {
+            Ok(session) => session,
+            Err(error) => return same(&error, batch.len()),
+        };
         if !is_fast(batch) {
-            return self.judged(batch, false).await;
+            return self.judged(&mut session, batch, false).await;
         }
-        match fast::apply(self.connection, batch).await {
+        match fast::apply(self.connection, &mut session, batch).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(Trouble::Failed(error)) if fails_all(&error) => same(&error, batch.len()),
-            Err(trouble) => self.judged(batch, trouble.is_doubtful()).await,
+            Err(trouble) => self.judged(&mut session, batch, trouble.is_doubtful()).await,
         }
     }
 
     /// Reads what the transactions concern, decides each, and writes what changes. `doubtful`: the batch may have been applied.
-    async fn judged(&self, batch: &[Transaction], doubtful: bool) -> Vec<Result<Committed>> {
+    async fn judged(
+        &self,
+        session: &mut ClientSession,
+        batch: &[Transaction],
+        doubtful: bool,
+    ) -> Vec<Result<Committed>> {
         let tries = if batch.len() > 1 { BATCH_TRIES } else { TRIES };
         let began = Instant::now();
         let mut batch = batch.to_vec();
@@ -84,7 +94,7 @@ impl Committer<'_> {
             if is_doubtful {
                 batch = batch.iter().map(Transaction::retry).collect();
             }
-            match careful::apply(self, &batch).await {
+            match careful::apply(self, session, &batch).await {
                 Ok(answers) => return answers,
                 Err(Trouble::Failed(error)) if batch.len() == 1 || fails_all(&error) => {
                     return same(&error, batch.len());
@@ -112,7 +122,7 @@ impl Committer<'_> {
         }
         let mut answers = Vec::with_capacity(batch.len());
         for transaction in &batch {
-            answers.extend(Box::pin(self.judged(std::slice::from_ref(transaction), false)).await);
+            answers.extend(Box::pin(self.judged(session, std::slice::from_ref(transaction), false)).await);
         }
         answers
     }

@@ -76,15 +76,17 @@ impl Batch {
     }
 }
 
-/// A transaction that is under way. Dropped, it is aborted.
+/// A transaction that is under way.
+///
+/// All attempts at a batch use one session: where a lost commit or abort has left a transaction open, the next one that begins in its
+/// session ends it, and would else wait for its locks.
 pub(super) struct Work<'a> {
     connection: &'a Connection,
-    session: ClientSession,
+    session: &'a mut ClientSession,
 }
 
 impl<'a> Work<'a> {
-    pub(super) async fn begin(connection: &'a Connection) -> Result<Self, Trouble> {
-        let mut session = connection.session().await?;
+    pub(super) async fn begin(connection: &'a Connection, session: &'a mut ClientSession) -> Result<Self, Trouble> {
         let (reads, writes) = (connection.snapshot(), connection.durable());
         connection.call(Effect::None, session.start_transaction().read_concern(reads).write_concern(writes)).await?;
         Ok(Self { connection, session })
@@ -98,7 +100,7 @@ impl<'a> Work<'a> {
         projection: Option<Document>,
     ) -> Result<Vec<Document>, Trouble> {
         let collection = self.connection.collection(kind);
-        let session = &mut self.session;
+        let session = &mut *self.session;
         let found = self
             .connection
             .timed(Effect::None, async {
@@ -168,7 +170,7 @@ impl<'a> Work<'a> {
             }
         }
         command.append(cstr!("ordered"), true);
-        let sent = self.connection.database().run_raw_command(command).session(&mut self.session);
+        let sent = self.connection.database().run_raw_command(command).session(&mut *self.session);
         let answer = self.connection.timed(Effect::None, sent).await?.map_err(|error| self.trouble(&error))?;
         let first =
             answer.get_array("writeErrors").ok().and_then(|errors| errors.first()).and_then(|e| e.as_document());
@@ -186,7 +188,7 @@ impl<'a> Work<'a> {
     }
 
     /// Commits, and asks again for as long as the outcome is unknown.
-    pub(super) async fn commit(mut self) -> Result<(), Trouble> {
+    pub(super) async fn commit(self) -> Result<(), Trouble> {
         let mut doubtful = false;
         let mut tries = 0;
         loop {
@@ -218,7 +220,7 @@ impl<'a> Work<'a> {
     }
 
     /// Gives up what was done so far.
-    pub(super) async fn abort(mut self) {
+    pub(super) async fn abort(self) {
         // Where the server cannot be told, it finds out by itself.
         let _ = self.connection.timed(Effect::None, self.session.abort_transaction()).await;
     }

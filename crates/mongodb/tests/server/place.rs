@@ -1,5 +1,6 @@
 //! Databases of the test server.
 
+use aquifer_core::{Error, Result};
 use aquifer_testkit::Server;
 use mongodb::Client;
 
@@ -10,14 +11,15 @@ pub(crate) fn is_real() -> bool {
 
 /// A database of its own, which goes when this is dropped.
 pub(crate) struct Place {
-    server: String,
-    name: String,
+    pub(crate) server: String,
+    pub(crate) name: String,
 }
 
 impl Place {
     /// A name that nobody else has.
-    pub(crate) fn new() -> Result<Self, String> {
-        let server = aquifer_testkit::try_url(Server::Mongodb).map_err(|error| error.to_string())?;
+    pub(crate) fn new() -> Result<Self> {
+        let server =
+            aquifer_testkit::try_url(Server::Mongodb).map_err(|error| Error::unavailable(error.to_string()))?;
         Ok(Self { server, name: format!("aquifer_test_{:016x}", fastrand::u64(..)) })
     }
 
