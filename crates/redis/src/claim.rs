@@ -2,10 +2,10 @@
 
 use std::ops::Bound;
 
-use aquifer_core::{Claim, Error, Record, Result, Retry, Value as Datum, check};
+use aquifer_core::{Claim, Error, Record, Result, Retry, check};
 use redis::Value;
 
-use crate::commit::{push_set, taken};
+use crate::commit::{push_fields, push_unset, taken};
 use crate::error::Does;
 use crate::layout::{Order, home, order};
 use crate::order::Range;
@@ -128,7 +128,9 @@ impl Shared {
         grants.push_to(&mut call);
         call.number(self.layout.number(claim.kind)?).number(order.number);
         call.arg(&range.low).arg(&range.high).number(limit);
-        push_set(&mut call, claim.set.iter().map(|(column, value): &(usize, Datum)| (*column, value)));
+        let set = || claim.set.iter().map(|(column, value)| (*column, value));
+        push_fields(&mut call, claim.kind, &[], set());
+        push_unset(&mut call, claim.kind, set());
         Ok(call)
     }
 }

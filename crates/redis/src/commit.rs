@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use aquifer_core::{
-    Committed, Condition, Error, ErrorKind, Key, Operation, Result, Retry, Trace, Transaction, Value as Datum, check,
+    Committed, Condition, Error, ErrorKind, Key, Kind, Operation, Record, Result, Retry, Trace, Transaction,
+    Value as Datum, check,
 };
 use futures_util::future::join_all;
 use redis::Value;
 
 use crate::error::{Does, named};
-use crate::layout::{home, orders, plain};
+use crate::layout::{home, plain};
 use crate::registry::{Grants, Need, needs};
 use crate::script::Call;
 use crate::shared::Shared;
@@ -152,7 +153,7 @@ impl Shared {
         let names = array(emptied).unwrap_or_default().into_iter().skip(1).filter_map(|name| text(name).ok());
         for name in names {
             let Some(kind) = self.schema.kind(&name) else { continue };
-            for order in orders(kind).iter().filter(|order| order.is_promised()) {
+            for order in self.layout.orders(kind).iter().filter(|order| order.is_promised()) {
                 self.settle(order, &[home.to_owned()]).await;
             }
         }
@@ -161,19 +162,23 @@ impl Shared {
     fn commit_call(&self, home: &str, chunk: &[Placed<'_>], grants: &Grants) -> Result<Call> {
         let mut call = Call::default();
         let longest = usize::try_from(self.stream_max_length).unwrap_or(usize::MAX);
-        call.arg(home).arg(format!("{:x}", fastrand::u64(..))).number(longest);
+        // Tells a call that the driver sent twice, on a cluster, from one that is made twice.
+        let sent = format!("{:x}", fastrand::u64(..));
+        call.arg(home).arg(&sent).number(longest);
         grants.push_to(&mut call);
         call.number(chunk.len());
-        let mut kinds: Vec<&'static aquifer_core::Kind> = Vec::new();
+        let mut kinds: Vec<&'static Kind> = Vec::new();
         for (_, transaction) in chunk {
-            call.arg(transaction.id.to_string()).arg(if transaction.retried { "1" } else { "0" });
+            let id = transaction.id.to_string();
+            call.arg(&id).arg(if transaction.retried { "1" } else { "0" });
+            let bearer = if self.layout.cluster { format!("{id}:{sent}") } else { id };
             call.number(transaction.operations.len());
             for operation in transaction.operations.iter() {
                 let key = operation.key();
                 if self.layout.cluster && !kinds.contains(&key.kind) {
                     kinds.push(key.kind);
                 }
-                self.push_operation(&mut call, operation, &key)?;
+                self.push_operation(&mut call, operation, &key, &bearer)?;
             }
         }
         for kind in kinds {
@@ -182,7 +187,7 @@ impl Shared {
         Ok(call)
     }
 
-    fn push_operation(&self, call: &mut Call, operation: &Operation, key: &Key) -> Result<()> {
+    fn push_operation(&self, call: &mut Call, operation: &Operation, key: &Key, bearer: &str) -> Result<()> {
         call.keys.push(self.layout.record_key(key));
         let word = match operation {
             Operation::Insert(_) => "insert",
@@ -192,24 +197,19 @@ impl Shared {
         };
         call.arg(word).number(self.layout.number(key.kind)?);
         match operation {
-            Operation::Insert(record) => {
-                push_set(call, record.values.iter().enumerate());
-                let entries = self.layout.entries(record);
-                match self.layout.stream_key(key).filter(|_| !entries.is_empty()) {
-                    None => drop(call.number(0)),
-                    Some(stream) => {
-                        call.keys.push(stream);
-                        let time = key.kind.stream.as_ref().and_then(|stream| record.values.get(stream.time));
-                        call.number(entries.len()).arg(time.map(plain).unwrap_or_default());
-                        for (number, entry) in entries {
-                            call.arg(number.to_string()).arg(entry);
-                        }
-                    }
-                }
-            }
+            Operation::Insert(record) => self.push_insert(call, record, key, bearer),
             Operation::Update { condition, set, .. } => {
                 call.arg(word_of(*condition));
-                push_set(call, set.iter().map(|(column, value)| (*column, value)));
+                let set = || set.iter().map(|(column, value)| (*column, value));
+                push_fields(call, key.kind, &[("_transaction", bearer)], set());
+                push_unset(call, key.kind, set());
+                let orders = self.layout.orders(key.kind);
+                let moved = orders.iter().filter(|order| set().any(|(column, _)| order.columns.contains(&column)));
+                let moved: Vec<usize> = moved.map(|order| order.number).collect();
+                call.number(moved.len());
+                for number in moved {
+                    call.number(number);
+                }
             }
             Operation::Delete { condition, .. } => {
                 call.arg(word_of(*condition));
@@ -225,25 +225,82 @@ impl Shared {
         }
         Ok(())
     }
-}
 
-/// Columns with values, then those without; the scripts count columns from 1.
-pub(crate) fn push_set<'a>(call: &mut Call, set: impl Iterator<Item = (usize, &'a Datum)>) {
-    let (mut given, mut null) = (Vec::new(), Vec::new());
-    for (column, value) in set {
-        match to_field(value) {
-            Some(field) => given.push((column + 1, field)),
-            None => null.push(column + 1),
+    fn push_insert(&self, call: &mut Call, record: &Record, key: &Key, bearer: &str) {
+        let entries = self.layout.entries(record);
+        let stream = self.layout.stream_key(key).filter(|_| !entries.is_empty());
+        let span = match (&stream, entries.first(), entries.last()) {
+            (Some(_), Some((first, _)), Some((last, _))) => format!("{first} {last}"),
+            _ => String::new(),
+        };
+        let own = [("_revision", "1"), ("_transaction", bearer), ("_stream", &span)];
+        let own = if stream.is_some() { &own[..] } else { &own[..2] };
+        push_fields(call, key.kind, own, record.values.iter().enumerate());
+        let members = self.layout.orders(key.kind).iter().filter_map(|order| {
+            let values = || order.columns.iter().filter_map(|column| record.values.get(*column));
+            if values().any(Datum::is_null) {
+                return None;
+            }
+            let (mut member, mut unique) = (Vec::new(), 0);
+            for (value, place) in values().zip(1..) {
+                crate::order::push(&mut member, value);
+                if place == order.unique {
+                    unique = member.len();
+                }
+            }
+            Some((order.number, member, unique))
+        });
+        let members: Vec<_> = members.collect();
+        call.number(members.len());
+        for (number, member, unique) in members {
+            call.number(number).arguments.push(member);
+            call.number(unique);
+        }
+        match stream {
+            None => drop(call.number(0)),
+            Some(stream) => {
+                call.keys.push(stream);
+                let time = key.kind.stream.as_ref().and_then(|stream| record.values.get(stream.time));
+                call.number(entries.len()).arg(time.map(plain).unwrap_or_default());
+                for (number, entry) in entries {
+                    call.arg(number.to_string()).arg(entry);
+                }
+            }
         }
     }
-    call.number(given.len());
-    for (column, field) in given {
-        call.number(column);
-        call.arguments.push(field);
+}
+
+/// Fields with their values as `HSET` takes them, after how many arguments they are: those of the backend's own, and the columns that are
+/// not null.
+pub(crate) fn push_fields<'a>(
+    call: &mut Call,
+    kind: &'static Kind,
+    own: &[(&str, &str)],
+    set: impl Iterator<Item = (usize, &'a Datum)>,
+) {
+    let place = call.arguments.len();
+    call.number(0);
+    for (name, value) in own {
+        call.arg(name).arg(value);
     }
-    call.number(null.len());
-    for column in null {
-        call.number(column);
+    for (column, value) in set {
+        if let (Some(column), Some(field)) = (kind.columns.get(column), to_field(value)) {
+            call.arg(column.name).arguments.push(field);
+        }
+    }
+    let count = call.arguments.len() - place - 1;
+    if let Some(argument) = call.arguments.get_mut(place) {
+        *argument = count.to_string().into_bytes();
+    }
+}
+
+/// The names of columns that become null, after how many they are.
+pub(crate) fn push_unset<'a>(call: &mut Call, kind: &'static Kind, set: impl Iterator<Item = (usize, &'a Datum)>) {
+    let null = set.filter(|(_, value)| value.is_null());
+    let names: Vec<&str> = null.filter_map(|(column, _)| Some(kind.columns.get(column)?.name)).collect();
+    call.number(names.len());
+    for name in names {
+        call.arg(name);
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Layout {
     pub(crate) prefix: String,
     pub(crate) cluster: bool,
     pub(crate) streams: Option<String>,
+    /// The orders of each kind of the schema.
+    orders: Vec<(&'static Kind, Vec<Order>)>,
 }
 
 /// One order of a kind: that of its key, or an index.
@@ -131,7 +133,13 @@ impl Layout {
             }
         }
         let (prefix, streams) = (options.prefix.clone(), options.streams.clone());
-        Ok(Self { schema, prefix, cluster: options.is_cluster(), streams })
+        let orders = schema.kinds.iter().map(|kind| (*kind, orders(kind))).collect();
+        Ok(Self { schema, prefix, cluster: options.is_cluster(), streams, orders })
+    }
+
+    /// The orders of a kind; none for one that the schema does not have.
+    pub(crate) fn orders(&self, kind: &Kind) -> &[Order] {
+        self.orders.iter().find(|(known, _)| *known == kind).map_or(&[], |(_, orders)| orders)
     }
 
     /// Holds the version of the schema.
@@ -214,8 +222,8 @@ impl Layout {
         if !self.cluster {
             return;
         }
-        for order in orders(kind) {
-            let key = self.order_key(home, &order);
+        for order in self.orders(kind) {
+            let key = self.order_key(home, order);
             if order.is_promised() {
                 keys.push(format!("{key}:promise"));
             }
@@ -230,8 +238,11 @@ impl Layout {
 
     /// What the scripts need to know of the schema, in Lua.
     pub(crate) fn declaration(&self) -> String {
-        let mut lua =
-            format!("local CLUSTER, PREFIX = {}, '{}'\nlocal function kind(n)\n", self.cluster, quoted(&self.prefix));
+        let mut lua = format!(
+            "local CLUSTER, PREFIX = {}, '{}'\nlocal function declared(n)\n",
+            self.cluster,
+            quoted(&self.prefix)
+        );
         for (kind, number) in self.schema.kinds.iter().zip(1..) {
             let name = |column: &usize| kind.columns.get(*column).map_or("", |column| column.name);
             let names = |columns: &mut dyn Iterator<Item = &usize>| {
@@ -265,7 +276,8 @@ impl Layout {
                 names(&mut kind.key.iter()),
             );
         }
-        lua.push_str("end\n");
+        // Made once a call, and only of the kinds that it is about.
+        lua.push_str("end\nlocal kinds = {}\nlocal function kind(n)\nlocal k = kinds[n]\nif not k then\nk = declared(n)\nkinds[n] = k\nend\nreturn k\nend\n");
         lua
     }
 

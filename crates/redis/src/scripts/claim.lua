@@ -11,13 +11,13 @@ local k = kind(count())
 local order = k.orders[count()]
 local low, high, limit = take(), take(), count()
 local set, unset, changed = {}, {}, {}
-for _ = 1, count() do
-  local column = k.columns[count()]
+for n = 1, count(), 2 do
+  local column = take()
   set[column], changed[column] = take(), true
 end
-for _ = 1, count() do
-  local column = k.columns[count()]
-  unset[#unset + 1], changed[column] = column, true
+for n = 1, count() do
+  unset[n] = take()
+  changed[unset[n]] = true
 end
 
 local touched = {}
@@ -77,7 +77,7 @@ for _, found in ipairs(redis.call('ZRANGEBYLEX', order_key(home, k, order), low,
     op.row = row
     row._revision = string.format('%.0f', tonumber(op.old._revision) + 1)
     for _, candidate in ipairs(touched) do
-      local key = order_key(home, k, candidate)
+      local key = key_of(home, k, candidate)
       local before, old = member(k, candidate, op.old)
       local after, new = member(k, candidate, row)
       if candidate.unique and new ~= old then

@@ -1,6 +1,8 @@
 -- Transactions, each applied whole or not at all, in order. KEYS: for every operation its record, and after it the stream where it has
 -- one; then, on a cluster, every other key that may be touched. ARGV: home, the call's own id, the longest stream (0: no limit), the
 -- grants, the transactions. The answers say for each transaction what became of it.
+--
+-- What is stored stands in ARGV as HSET takes it, so that it passes through without being looked at.
 
 local home, call, longest = take(), take(), take()
 local grants = {}
@@ -13,120 +15,111 @@ local function take_key()
   return KEYS[next_key]
 end
 
--- Fields that every operation needs to know.
-local function header(key, columns)
-  local fields = { '_revision', '_transaction' }
+-- Passes over as many arguments as the next one says; answers where they begin and end.
+local function take_span()
+  local length = count()
+  at = at + length
+  return at - length + 1, at
+end
+
+local function take_orders(op)
+  local orders = {}
+  for n = 1, count() do
+    orders[n] = op.k.orders[count()]
+  end
+  op.orders = orders
+end
+
+-- Reads the record's revision and transaction, and the columns of its orders.
+local function read_old(op, columns)
+  local fields = { '_revision', '_transaction', '_stream' }
+  local n, asked = 3, {}
   for _, column in ipairs(columns) do
-    fields[#fields + 1] = column
+    if not asked[column] then
+      asked[column] = true
+      n = n + 1
+      fields[n] = column
+    end
   end
-  return read(key, fields)
+  op.old = read(op.key, fields)
+  op.revision, op.bearer = op.old._revision, op.old._transaction
 end
 
-local function parse_set(k)
-  local set, unset = {}, {}
-  for _ = 1, count() do
-    local column = k.columns[count()]
-    set[column] = take()
-  end
-  for _ = 1, count() do
-    unset[#unset + 1] = k.columns[count()]
-  end
-  return set, unset
+local function read_header(op)
+  local found = redis.call('HMGET', op.key, '_revision', '_transaction')
+  op.revision, op.bearer = found[1], found[2]
 end
 
-local parsers = {}
-
-function parsers.insert(op)
-  op.set, op.unset = parse_set(op.k)
+local function parse_insert(op)
+  op.from, op.to = take_span()
+  op.members_from = at + 2
+  local members = count()
+  op.members = members
+  at = at + members * 3
   local entries = count()
   if entries > 0 then
     op.stream = take_key()
     op.time = take()
-    op.entries = {}
-    for n = 1, entries * 2 do
-      op.entries[n] = take()
-    end
+    op.entries_from = at + 1
+    at = at + entries * 2
+    op.entries_to = at
   end
-  op.orders = op.k.orders
-  op.old = header(op.key, {})
+  read_header(op)
 end
 
-function parsers.update(op)
+local function parse_update(op)
   op.condition = take()
-  op.set, op.unset = parse_set(op.k)
-  op.orders = {}
-  local changed, wanted, asked = {}, {}, {}
-  for column in pairs(op.set) do
-    changed[column] = true
+  op.from, op.to = take_span()
+  op.unset_from, op.unset_to = take_span()
+  take_orders(op)
+  if #op.orders == 0 then
+    return read_header(op)
   end
-  for _, column in ipairs(op.unset) do
-    changed[column] = true
-  end
-  for _, order in ipairs(op.k.orders) do
+  local columns, n = {}, 0
+  for _, order in ipairs(op.orders) do
     for _, column in ipairs(order.columns) do
-      if changed[column] then
-        op.orders[#op.orders + 1] = order
-        for _, needed in ipairs(order.columns) do
-          if not asked[needed] then
-            asked[needed] = true
-            wanted[#wanted + 1] = needed
-          end
-        end
-        break
-      end
+      n = n + 1
+      columns[n] = column
     end
   end
-  op.old = header(op.key, wanted)
-end
-
-function parsers.delete(op)
-  op.condition = take()
-  if take() == '1' then
-    op.stream = take_key()
-  end
-  op.orders = op.k.orders
-  local fields = { '_stream' }
-  for _, column in ipairs(op.k.ordered) do
-    fields[#fields + 1] = column
-  end
-  op.old = header(op.key, fields)
-end
-
-function parsers.check(op)
-  op.condition = take()
-  op.orders = {}
-  op.old = header(op.key, {})
-end
-
--- Puts a record into orders that came later.
-function parsers.index(op)
-  op.orders = {}
-  for _ = 1, count() do
-    op.orders[#op.orders + 1] = op.k.orders[count()]
-  end
-  op.old = header(op.key, op.k.ordered)
+  read_old(op, columns)
 end
 
 local function parse(transaction)
   transaction.id, transaction.retried = take(), take() == '1'
   for n = 1, count() do
-    local op = { what = take(), key = take_key() }
-    op.k = kind(count())
-    parsers[op.what](op)
-    op.there = op.old._revision and true or false
+    local op = { n = n, what = take(), key = take_key(), k = kind(count()), adds = {}, removes = {}, promises = {} }
+    if op.what == 'insert' then
+      parse_insert(op)
+    elseif op.what == 'update' then
+      parse_update(op)
+    elseif op.what == 'delete' then
+      op.condition = take()
+      if take() == '1' then
+        op.stream = take_key()
+      end
+      op.orders = op.k.orders
+      read_old(op, op.k.ordered)
+    elseif op.what == 'check' then
+      op.condition = take()
+      read_header(op)
+    else
+      -- Puts a record into orders that came later.
+      take_orders(op)
+      read_old(op, op.k.ordered)
+    end
     transaction[n] = op
   end
 end
 
 local function bears(op, id)
-  local bearer = op.old._transaction
-  if not bearer then
+  if not op.bearer then
     return false
   end
   if CLUSTER then
-    return string.sub(bearer, 1, #id + 1) == id .. ':'
+    return string.sub(op.bearer, 1, #id + 1) == id .. ':'
   end
-  return bearer == id
+  return op.bearer == id
 end
 
 -- Whether the transaction was applied before. On a cluster the driver may send a call twice: such a one bears the call's id, too.
@@ -136,10 +129,10 @@ local function applied(transaction)
     if op.what == 'insert' or op.what == 'update' then
       writes = true
       found = found or bears(op, transaction.id)
-      sent = sent or (CLUSTER and op.old._transaction == transaction.id .. ':' .. call)
+      sent = sent or (CLUSTER and op.bearer == transaction.id .. ':' .. call)
     elseif op.what == 'delete' then
       deletes = true
-      gone = gone and not op.there
+      gone = gone and not op.revision
     end
   end
   if not transaction.retried then
@@ -151,142 +144,139 @@ local function applied(transaction)
   return deletes and gone
 end
 
--- Judging: what a transaction adds to orders and takes out of them.
+-- Judging: what a transaction adds to orders and takes out of them. What it takes and gives up of unique values lies over what is stored.
+local staged, needs
+
+local function need(what, text)
+  needs[#needs + 1] = what
+  needs[#needs + 1] = text
+end
+
+-- Whether another record has a value of a unique constraint.
+local function is_taken(key, value)
+  local known = staged[key .. value]
+  if known ~= nil then
+    return known
+  end
+  return #redis.call('ZRANGEBYLEX', key, '[' .. value, '(' .. value .. '\255', 'LIMIT', 0, 1) > 0
+end
+
+-- A value that is unique beyond this home is granted by its guard, and the grant may have been fenced off since.
+local function is_granted(k, order, key, value)
+  local what = 'guard ' .. k.name .. '.' .. order.name .. ' '
+  local token = grants[what .. value]
+  if token == 'taken' then
+    return false
+  end
+  local floor = token and redis.call('GET', key .. ':floor:' .. value)
+  if not token or (floor and tonumber(floor) >= tonumber(token)) then
+    need(what, value)
+  end
+  return true
+end
+
+-- Changes a record's place in one order; answers whether the value that is to be unique is free.
+local function move(op, order, before, old, after, new)
+  local key = key_of(home, op.k, order)
+  if order.unique and new ~= old then
+    if new then
+      if is_taken(key, new) or (CLUSTER and order.wide and not is_granted(op.k, order, key, new)) then
+        return false
+      end
+      staged[key .. new] = true
+    end
+    if old then
+      staged[key .. old] = false
+    end
+  end
+  if before ~= after then
+    if before then
+      op.removes[#op.removes + 1] = { key, before }
+    end
+    if after then
+      op.adds[#op.adds + 1] = { key, after }
+      if CLUSTER and order.promised then
+        promise(op, order, key, after, grants, need)
+      end
+    end
+  end
+  return true
+end
+
+local function judge_insert(op)
+  if op.revision then
+    return { 'exists', op.n }
+  end
+  for place = op.members_from, op.members_from + (op.members - 1) * 3, 3 do
+    local order, text = op.k.orders[tonumber(ARGV[place])], ARGV[place + 1]
+    local value = order.unique and string.sub(text, 1, tonumber(ARGV[place + 2]))
+    if not move(op, order, false, false, text, value) then
+      return { 'unique', op.n, order.name }
+    end
+  end
+end
+
+local function judge_update(op)
+  if #op.orders == 0 then
+    return
+  end
+  local row = {}
+  for column, text in pairs(op.old) do
+    row[column] = text
+  end
+  for place = op.from, op.to, 2 do
+    row[ARGV[place]] = ARGV[place + 1]
+  end
+  for place = op.unset_from, op.unset_to do
+    row[ARGV[place]] = false
+  end
+  for _, order in ipairs(op.orders) do
+    local before, old = member(op.k, order, op.old)
+    local after, new = member(op.k, order, row)
+    if not move(op, order, before, old, after, new) then
+      return { 'unique', op.n, order.name }
+    end
+  end
+end
+
+local function judge_delete(op)
+  for _, order in ipairs(op.orders) do
+    local before, old = member(op.k, order, op.old)
+    move(op, order, before, old, false, false)
+  end
+end
+
+local function judge_index(op)
+  if not op.revision then
+    return
+  end
+  for _, order in ipairs(op.orders) do
+    local text, value = member(op.k, order, op.old)
+    if text and not redis.call('ZSCORE', key_of(home, op.k, order), text) then
+      if not move(op, order, false, false, text, value) then
+        return { 'unique', op.n, order.name }
+      end
+    end
+  end
+end
+
+local judges = { insert = judge_insert, update = judge_update, delete = judge_delete, index = judge_index }
 
 local function judge(transaction)
-  local staged, needs = {}, { 'need' }
-
-  local function need(what, text)
-    needs[#needs + 1] = what
-    needs[#needs + 1] = text
-  end
-
-  -- Whether another record has a value of a unique constraint.
-  local function is_taken(key, value)
-    local known = staged[key .. value]
-    if known ~= nil then
-      return known
-    end
-    return #redis.call('ZRANGEBYLEX', key, '[' .. value, '(' .. value .. '\255', 'LIMIT', 0, 1) > 0
-  end
-
-  -- A value that is unique beyond this home is granted by its guard, and the grant may have been fenced off since.
-  local function is_granted(k, order, key, value)
-    local what = 'guard ' .. k.name .. '.' .. order.name .. ' '
-    local token = grants[what .. value]
-    if token == 'taken' then
-      return false
-    end
-    local floor = token and redis.call('GET', key .. ':floor:' .. value)
-    if not token or (floor and tonumber(floor) >= tonumber(token)) then
-      need(what, value)
-    end
-    return true
-  end
-
-  local function add(op, order, text)
-    local key = order_key(home, op.k, order)
-    op.adds[#op.adds + 1] = { key, text }
-    if CLUSTER and order.promised then
-      promise(op, order, key, text, grants, need)
-    end
-  end
-
-  local function write(op, row)
-    for _, order in ipairs(op.orders) do
-      local key = order_key(home, op.k, order)
-      local before, old, after, new = false, false, member(op.k, order, row)
-      if op.there then
-        before, old = member(op.k, order, op.old)
-      end
-      if order.unique and new ~= old then
-        if new then
-          if is_taken(key, new) or (CLUSTER and order.wide and not is_granted(op.k, order, key, new)) then
-            return { 'unique', op.n, order.name }
-          end
-          staged[key .. new] = true
-        end
-        if old then
-          staged[key .. old] = false
-        end
-      end
-      if before ~= after then
-        if before then
-          op.removes[#op.removes + 1] = { key, before }
-        end
-        if after then
-          add(op, order, after)
-        end
-      end
-    end
-  end
-
-  local judges = {}
-
-  function judges.insert(op)
-    if op.there then
-      return { 'exists', op.n }
-    end
-    return write(op, op.set)
-  end
-
-  function judges.update(op)
-    local row = {}
-    for column, text in pairs(op.old) do
-      row[column] = text
-    end
-    for column, text in pairs(op.set) do
-      row[column] = text
-    end
-    for _, column in ipairs(op.unset) do
-      row[column] = false
-    end
-    return write(op, row)
-  end
-
-  function judges.delete(op)
-    for _, order in ipairs(op.orders) do
-      local key = order_key(home, op.k, order)
-      local before, old = member(op.k, order, op.old)
-      if before then
-        op.removes[#op.removes + 1] = { key, before }
-        if old then
-          staged[key .. old] = false
-        end
-      end
-    end
-  end
-
-  function judges.check()
-  end
-
-  function judges.index(op)
-    if not op.there then
-      return
-    end
-    for _, order in ipairs(op.orders) do
-      local key = order_key(home, op.k, order)
-      local text, value = member(op.k, order, op.old)
-      if text and not redis.call('ZSCORE', key, text) then
-        if value and (is_taken(key, value) or (CLUSTER and order.wide and not is_granted(op.k, order, key, value))) then
-          return { 'unique', op.n, order.name }
-        end
-        add(op, order, text)
-      end
-    end
-  end
-
+  staged, needs = {}, { 'need' }
   for n, op in ipairs(transaction) do
-    op.n, op.adds, op.removes, op.promises = n, {}, {}, {}
     local refused
-    if op.condition == 'absent' then
-      refused = op.there and { 'exists', n } or nil
-    elseif op.condition and not op.there then
+    local condition = op.condition
+    if condition == 'absent' then
+      refused = op.revision and { 'exists', n } or nil
+    elseif condition and not op.revision then
       refused = { 'missing', n }
-    elseif op.condition and op.condition ~= 'exists' and op.condition ~= op.old._revision then
-      refused = { 'conflict', n, op.old._revision }
+    elseif condition and condition ~= 'exists' and condition ~= op.revision then
+      refused = { 'conflict', n, op.revision }
     end
-    refused = refused or judges[op.what](op)
+    if not refused and judges[op.what] then
+      refused = judges[op.what](op)
+    end
     if refused then
       -- An operation before it may be the first to fail, once its guard is asked.
       return #needs > 1 and needs or refused
@@ -302,29 +292,15 @@ end
 -- The kinds of which nothing is left in this home, for the registry.
 local emptied = { 'emptied' }
 
-local function store(op, transaction, revision)
-  local fields = { '_revision', revision, '_transaction', transaction }
-  for column, text in pairs(op.set) do
-    fields[#fields + 1] = column
-    fields[#fields + 1] = text
-  end
-  redis.call('HSET', op.key, unpack(fields))
-  if op.there and #op.unset > 0 then
-    redis.call('HDEL', op.key, unpack(op.unset))
-  end
-end
-
 -- A copy for other programs: where the stream has later entries already, it stays as it is.
 local function publish(op)
-  for n = 1, #op.entries, 2 do
-    local entry = { 'event', op.entries[n + 1], 'time', op.time }
+  for place = op.entries_from, op.entries_to, 2 do
     if longest == '0' then
-      redis.pcall('XADD', op.stream, op.entries[n], unpack(entry))
+      redis.pcall('XADD', op.stream, ARGV[place], 'event', ARGV[place + 1], 'time', op.time)
     else
-      redis.pcall('XADD', op.stream, 'MAXLEN', '~', longest, op.entries[n], unpack(entry))
+      redis.pcall('XADD', op.stream, 'MAXLEN', '~', longest, ARGV[place], 'event', ARGV[place + 1], 'time', op.time)
     end
   end
-  redis.call('HSET', op.key, '_stream', op.entries[1] .. ' ' .. op.entries[#op.entries - 1])
 end
 
 local function withdraw(op)
@@ -341,29 +317,32 @@ local function withdraw(op)
   end
 end
 
-local function apply_one(op, transaction)
+local function apply_one(op)
   for _, change in ipairs(op.removes) do
     redis.call('ZREM', change[1], change[2])
   end
   for _, change in ipairs(op.adds) do
     redis.call('ZADD', change[1], 0, change[2])
   end
-  if CLUSTER then
+  if #op.promises > 0 then
     keep_promises(op)
   end
   if op.what == 'insert' then
-    store(op, transaction, '1')
+    redis.call('HSET', op.key, unpack(ARGV, op.from, op.to))
     if op.stream then
       publish(op)
     end
     return '1'
   elseif op.what == 'update' then
-    local revision = string.format('%.0f', tonumber(op.old._revision) + 1)
-    store(op, transaction, revision)
+    local revision = string.format('%.0f', tonumber(op.revision) + 1)
+    redis.call('HSET', op.key, '_revision', revision, unpack(ARGV, op.from, op.to))
+    if op.unset_from <= op.unset_to then
+      redis.call('HDEL', op.key, unpack(ARGV, op.unset_from, op.unset_to))
+    end
     return revision
   elseif op.what == 'delete' then
     redis.call('DEL', op.key)
-    if CLUSTER and redis.call('ZCARD', order_key(home, op.k, op.k.orders[1])) == 0 then
+    if CLUSTER and redis.call('ZCARD', key_of(home, op.k, op.k.orders[1])) == 0 then
       emptied[#emptied + 1] = op.k.name
     end
     if op.stream and op.old._stream then
@@ -371,7 +350,7 @@ local function apply_one(op, transaction)
     end
     return '0'
   end
-  return op.old._revision or '0'
+  return op.revision or '0'
 end
 
 local answers = {}
@@ -388,17 +367,16 @@ for n = 1, count() do
     end
   elseif (transaction.retried or CLUSTER) and applied(transaction) then
     answer = { 'applied' }
-    for _, op in ipairs(transaction) do
-      answer[#answer + 1] = op.old._revision or '0'
-      answer[#answer + 1] = bears(op, transaction.id) and '1' or '0'
+    for place, op in ipairs(transaction) do
+      answer[place * 2] = op.revision or '0'
+      answer[place * 2 + 1] = bears(op, transaction.id) and '1' or '0'
     end
   else
     answer = judge(transaction)
     if not answer then
       answer = { 'done' }
-      local bearer = CLUSTER and (transaction.id .. ':' .. call) or transaction.id
-      for _, op in ipairs(transaction) do
-        answer[#answer + 1] = apply_one(op, bearer)
+      for place, op in ipairs(transaction) do
+        answer[place + 1] = apply_one(op)
       end
     elseif answer[1] == 'need' then
       -- What comes later in the call may concern the same records: it keeps its place.

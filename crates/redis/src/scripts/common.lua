@@ -61,6 +61,16 @@ local function order_key(home, k, order)
   return PREFIX .. ':' .. k.name .. '.' .. order.name
 end
 
+-- The same for the one home of a call, made once.
+local function key_of(home, k, order)
+  local key = order.key
+  if not key then
+    key = order_key(home, k, order)
+    order.key = key
+  end
+  return key
+end
+
 -- The member of an order that stands for a record; false where the order does not hold it, because a column is null. And the part
 -- that is to be unique, for a unique constraint.
 local function member(k, order, row)
