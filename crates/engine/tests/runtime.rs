@@ -567,3 +567,41 @@ async fn a_child_that_a_stopping_process_does_not_start_is_started_by_the_next()
     assert_eq!(output(&execution), json!(5));
     next.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_lost_reply_to_a_heartbeat_makes_no_new_worker() {
+    let world = World::new().await;
+    let (faults, engine) = faulty(&world).await;
+    let worker = engine.worker_id();
+    for _ in 0..20 {
+        faults.next("commit", Fault::After);
+        // Less than a lease: the next heartbeat is in time.
+        for _ in 0..10 {
+            world.clock.advance(Duration::from_millis(600));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    assert_eq!(engine.worker_id(), worker);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_was_taken_for_dead_goes_on_with_what_it_took_from_itself() {
+    let world = World::new().await;
+    let (_, engine) = faulty(&world).await;
+    let body = "do: [ { loop: { for: { in: '[range(6)]' }, do: [ { pause: { wait: { seconds: 4 } } } ] } }, \
+        { last: { set: '${ 7 }' } } ]";
+    let id = begin(&engine, "short", body, json!({})).await;
+    let before = engine.worker_id();
+    assert_eq!(world.execution(&id).await.owner.as_ref(), Some(&before), "it stays in memory");
+    // Somebody takes the worker for dead, as after a pause of the process.
+    let key = aquifer_core::Key::new(aquifer_core::kinds::Worker::KIND, [before.as_str()]);
+    let expired = aquifer_core::kinds::WorkerColumn::expires_at as usize;
+    let set = vec![(expired, world.clock.now().into())];
+    let update = Operation::Update { key, condition: Condition::Exists, set };
+    world.backend.commit_one(Transaction::new(vec![update])).await.unwrap();
+    let execution = world.until(&id, |execution| execution.status.is_final()).await;
+    assert_eq!(output(&execution), json!(7));
+    assert_ne!(engine.worker_id(), before);
+    engine.shutdown().await;
+}

@@ -106,7 +106,8 @@ impl Inner {
         let entries = entries(&mut run, &mut status, Place::Here);
         let mut journal = self.journal(&execution, 0);
         let transaction = journal.insert(&execution, &entries, now);
-        let nudges = self.registry.enter(&execution.id);
+        let owner = execution.owner.clone().unwrap_or_else(|| self.lease.worker());
+        let nudges = self.registry.enter(&execution.id, &owner);
         if let Err(error) = self.store.backend().commit_one(transaction).await {
             self.registry.leave(&execution.id);
             self.doubt(&error);

@@ -44,9 +44,10 @@ impl Inner {
     /// Takes up an execution that this worker owns at this revision.
     pub(crate) async fn take_up(self: &Arc<Self>, execution: Stored<Execution>, action: Action) {
         let id = execution.id.clone();
-        let Some(nudges) = self.registry.enter(&id) else {
-            // It is here already: whoever took it from us has given it back.
-            return;
+        let owner = execution.owner.clone().unwrap_or_else(|| self.lease.worker());
+        let Some(nudges) = self.registry.enter(&id, &owner) else {
+            // It is here already. What runs it may do so as the worker that this process was before, and then loses it.
+            return self.doubt_all();
         };
         if code::is_code(&execution) {
             return self.take_up_code(execution, action, nudges).await;

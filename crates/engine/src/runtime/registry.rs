@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aquifer_core::ExecutionId;
+use aquifer_core::{ExecutionId, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 
 /// Executions of this process.
@@ -14,7 +14,7 @@ pub(crate) struct Registry {
 
 #[derive(Debug, Default)]
 struct Running {
-    nudges: HashMap<ExecutionId, mpsc::UnboundedSender<()>>,
+    nudges: HashMap<ExecutionId, (WorkerId, mpsc::UnboundedSender<()>)>,
     waiters: HashMap<ExecutionId, Vec<oneshot::Sender<()>>>,
 }
 
@@ -23,14 +23,15 @@ impl Registry {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters an execution. The receiver hears when somebody asked something of it. `None` if it runs here already.
-    pub(crate) fn enter(&self, id: &ExecutionId) -> Option<mpsc::UnboundedReceiver<()>> {
+    /// Enters an execution that `worker` owns. The receiver hears when somebody asked something of it. `None` if it runs here
+    /// already.
+    pub(crate) fn enter(&self, id: &ExecutionId, worker: &WorkerId) -> Option<mpsc::UnboundedReceiver<()>> {
         let mut running = self.lock();
         if running.nudges.contains_key(id) {
             return None;
         }
         let (sender, receiver) = mpsc::unbounded_channel();
-        running.nudges.insert(id.clone(), sender);
+        running.nudges.insert(id.clone(), (worker.clone(), sender));
         Some(receiver)
     }
 
@@ -41,10 +42,16 @@ impl Registry {
 
     /// Tells an execution that somebody asked something of it.
     pub(crate) fn nudge(&self, id: &ExecutionId) {
-        if let Some(sender) = self.lock().nudges.get(id) {
+        if let Some((_, sender)) = self.lock().nudges.get(id) {
             // An execution that has just left needs no telling.
             let _ = sender.send(());
         }
+    }
+
+    /// As which worker this process runs an execution; `None` if it does not. A process that was taken for dead goes on as another
+    /// worker, and what it ran before it may not write any more.
+    pub(crate) fn runs_as(&self, id: &ExecutionId) -> Option<WorkerId> {
+        self.lock().nudges.get(id).map(|(worker, _)| worker.clone())
     }
 
     /// Whether an execution runs here.

@@ -175,9 +175,9 @@ impl Inner {
         let parked = parks(&machine, &turn, now, self.options.park_after);
         let place = if parked { Place::Store(turn.wake_at) } else { Place::Here };
         let entries = entries(&mut machine, &turn, place, now);
-        let mut journal = Journal::new(self.store.clone(), worker, &execution, 0, redactor);
+        let mut journal = Journal::new(self.store.clone(), worker.clone(), &execution, 0, redactor);
         let transaction = journal.insert(&execution, &entries, now);
-        let nudges = self.registry.enter(&id);
+        let nudges = self.registry.enter(&id, &worker);
         if let Err(error) = self.store.backend().commit_one(transaction).await {
             self.registry.leave(&id);
             self.doubt(&error);

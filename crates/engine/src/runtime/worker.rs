@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use aquifer_core::kinds::{Execution, ExecutionColumn, Worker, WorkerColumn};
 use aquifer_core::{
-    BackendExt, Claim, Condition, Entity, Error, Field, Key, Operation, Scan, Store, Stored, Timestamp, Transaction,
-    Value, WorkerId,
+    BackendExt, Claim, Condition, Entity, Error, Field, Key, Operation, Retry, Scan, Store, Stored, Timestamp,
+    Transaction, Value, WorkerId,
 };
 use tokio::sync::Notify;
 
@@ -32,6 +32,8 @@ const MAX_DUE: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Lease {
     state: RwLock<LeaseState>,
+    /// A heartbeat whose reply was lost: it is sent again before the next.
+    lost: tokio::sync::Mutex<Option<(Transaction, Timestamp)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ struct LeaseState {
 impl Lease {
     /// Registers this process as a new worker.
     pub(crate) async fn register(store: &Store, options: &EngineOptions) -> Result<Self, Error> {
-        Ok(Self { state: RwLock::new(register(store, options.lease).await?) })
+        Ok(Self { state: RwLock::new(register(store, options.lease).await?), lost: tokio::sync::Mutex::default() })
     }
 
     fn read(&self) -> LeaseState {
@@ -65,6 +67,10 @@ impl Lease {
 
     /// Prolongs the lease, or registers anew if others have taken this worker for dead.
     async fn beat(&self, store: &Store, lease: Duration) -> Result<(), Error> {
+        let mut lost = self.lost.lock().await;
+        if let Some((transaction, expires_at)) = lost.clone() {
+            self.send(store, lease, transaction.retry(), expires_at, &mut lost).await?;
+        }
         let state = self.read();
         let now = store.clock().now();
         let expires_at = now.saturating_add(lease);
@@ -76,7 +82,25 @@ impl Lease {
                 (WorkerColumn::expires_at as usize, Some(expires_at).to_value()),
             ],
         };
-        match store.backend().commit_one(Transaction::new(vec![update])).await {
+        self.send(store, lease, Transaction::new(vec![update]), expires_at, &mut lost).await
+    }
+
+    async fn send(
+        &self,
+        store: &Store,
+        lease: Duration,
+        transaction: Transaction,
+        expires_at: Timestamp,
+        lost: &mut Option<(Transaction, Timestamp)>,
+    ) -> Result<(), Error> {
+        let state = self.read();
+        let answer = store.backend().commit_one(transaction.clone()).await;
+        match &answer {
+            Err(error) if error.retry() == Retry::Unknown => *lost = Some((transaction, expires_at)),
+            Err(error) if error.retry() == Retry::Transient => {}
+            _ => *lost = None,
+        }
+        match answer {
             Ok(committed) => {
                 let revision = committed.revisions.first().copied().unwrap_or(state.revision);
                 self.set(LeaseState { revision, valid_until: expires_at, ..state });
