@@ -186,9 +186,25 @@ impl PartialEq for Json {
             return true;
         }
         match (self.decode::<serde_json::Value>(), other.decode::<serde_json::Value>()) {
-            (Ok(a), Ok(b)) => a == b,
+            (Ok(a), Ok(b)) => mean_the_same(&a, &b),
             _ => false,
         }
+    }
+}
+
+/// Whether two documents differ in nothing but spelling: `1e3` is `1000`.
+fn mean_the_same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || (a.is_f64() || b.is_f64()) && a.as_f64().is_some_and(|a| Some(a) == b.as_f64())
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| mean_the_same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            let other = |name: &String, value: &Value| b.get(name).is_some_and(|other| mean_the_same(value, other));
+            a.len() == b.len() && a.iter().all(|(name, value)| other(name, value))
+        }
+        _ => a == b,
     }
 }
 
@@ -207,5 +223,27 @@ impl Serialize for Json {
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_equal_whatever_their_spelling() {
+        let json = |text: &str| Json::from_text(text.to_owned()).unwrap();
+        for (a, b) in [("1e3", "1000"), ("1.50", "1.5"), (r#"{"a":1,"b":[1e0]}"#, r#"{"b": [1.0], "a": 1.0}"#)] {
+            assert_eq!(json(a), json(b));
+        }
+        for (a, b) in [
+            ("1", "2"),
+            ("1", "\"1\""),
+            ("[1]", "[1,1]"),
+            (r#"{"a":1}"#, r#"{"a":1,"b":1}"#),
+            ("9007199254740993", "9007199254740992"),
+        ] {
+            assert_ne!(json(a), json(b));
+        }
     }
 }

@@ -62,10 +62,9 @@ async fn in_transaction(
         if from == 0 {
             refuse_strangers(session, schema).await?;
         }
-        run(session, CREATE_META).await?;
-        for statement in migration(&POSTGRES, schema, from) {
-            run(session, &statement).await?;
-        }
+        let mut statements = vec![CREATE_META.to_owned()];
+        statements.extend(migration(&POSTGRES, schema, from));
+        run(session, &statements.join(";\n")).await?;
         let set = "INSERT INTO \"aquifer_meta\" (\"name\", \"value\") VALUES ('schema_version', $1)
              ON CONFLICT (\"name\") DO UPDATE SET \"value\" = excluded.\"value\"";
         let version = Value::Text(to.to_string());

@@ -23,6 +23,8 @@ pub struct Dialect {
     pub checks_booleans: bool,
     /// Whether an index can leave out the records in which one of its columns is null.
     pub partial_indexes: bool,
+    /// Whether JSON that listings leave out has an index of what it contains: that is what people search.
+    pub searches_json: bool,
     /// Whether every secondary index ends with the key by itself, because tables are stored in the order of the key.
     pub clustered: bool,
     /// Whether `(a, b) > (?, ?)` takes an index.
@@ -61,6 +63,8 @@ pub enum Comments {
     Lines,
     /// `COMMENT '...'`, which the server keeps.
     Clauses,
+    /// `COMMENT ON ...` after the table, which the server keeps.
+    Statements,
 }
 
 /// How one statement writes many rows.
@@ -139,6 +143,7 @@ pub static SQLITE: Dialect = Dialect {
     inline_indexes: false,
     checks_booleans: true,
     partial_indexes: true,
+    searches_json: false,
     clustered: false,
     row_values: true,
     index_hint: IndexHint::IndexedBy,
@@ -166,10 +171,11 @@ pub static POSTGRES: Dialect = Dialect {
         bytes: "bytea",
     },
     table_options: "",
-    comments: Comments::Lines,
+    comments: Comments::Statements,
     inline_indexes: false,
     checks_booleans: false,
     partial_indexes: true,
+    searches_json: true,
     clustered: false,
     row_values: true,
     index_hint: IndexHint::None,
@@ -201,6 +207,7 @@ pub static MYSQL: Dialect = Dialect {
     inline_indexes: true,
     checks_booleans: false,
     partial_indexes: false,
+    searches_json: false,
     clustered: true,
     row_values: false,
     index_hint: IndexHint::ForceIndex,

@@ -16,6 +16,7 @@ pub fn migration(dialect: &'static Dialect, schema: &Schema, from: u32) -> Vec<S
     for kind in schema.kinds {
         if kind.since > from {
             statements.push(create_table(dialect, schema, kind));
+            statements.extend(comment(dialect, kind, None));
         } else {
             let added = kind.columns.iter().enumerate().filter(|(_, column)| column.since > from);
             statements.extend(added.map(|(position, column)| add_column(dialect, kind, position, column)));
@@ -26,6 +27,12 @@ pub fn migration(dialect: &'static Dialect, schema: &Schema, from: u32) -> Vec<S
             let is_inline = kind.since > from && dialect.inline_indexes;
             if (kind.since > from || index.since > from) && !is_inline {
                 statements.push(create_index(dialect, kind, index, unique));
+            }
+        }
+        for column in kind.columns.iter().filter(|column| kind.since.max(column.since) > from) {
+            statements.extend(comment(dialect, kind, Some(column)));
+            if dialect.searches_json && column.detail && column.column_type == ColumnType::Json {
+                statements.push(create_search(dialect, kind, column));
             }
         }
     }
@@ -103,6 +110,29 @@ fn create_index(dialect: &'static Dialect, kind: &Kind, index: &Index, unique: b
         });
     }
     sql.finish()
+}
+
+/// An index of what JSON contains, which `column @> '{...}'` takes.
+fn create_search(dialect: &'static Dialect, kind: &Kind, column: &Column) -> String {
+    let mut sql = Sql::new(dialect, "CREATE INDEX ");
+    sql.name(&format!("{}_{}_search", kind.name, column.name)).push(" ON ").name(kind.name);
+    sql.push(" USING gin (").name(column.name).push(" jsonb_path_ops)");
+    sql.finish()
+}
+
+/// The statement with which the server keeps what is said of a table or a column.
+fn comment(dialect: &'static Dialect, kind: &Kind, column: Option<&Column>) -> Option<String> {
+    let text = words(column.map_or(kind.doc, |column| column.doc));
+    if dialect.comments != Comments::Statements || text.is_empty() {
+        return None;
+    }
+    let mut sql = Sql::new(dialect, "COMMENT ON ");
+    sql.push(if column.is_some() { "COLUMN " } else { "TABLE " }).name(kind.name);
+    if let Some(column) = column {
+        sql.push(".").name(column.name);
+    }
+    sql.push(" IS '").push(&text.replace('\'', "''")).push("'");
+    Some(sql.finish())
 }
 
 /// The columns that an index names.

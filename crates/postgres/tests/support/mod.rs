@@ -1,6 +1,14 @@
 //! Places for data of the tests' own.
 
-#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "each test target takes what it needs, and may fail")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "each test target takes what it needs, and may fail"
+)]
 
 use std::future::Future;
 
