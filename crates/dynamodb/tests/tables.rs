@@ -1,7 +1,5 @@
 //! The tables that are made, by whomever, and what is found in them.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 mod support;
 
 use std::env;
