@@ -48,3 +48,13 @@ pub(crate) fn remove(url: &str, prefix: &str) {
         }
     }
 }
+
+/// A connection of the plain driver to the node of a cluster, or to the server, that has a key.
+pub(crate) fn plain_for(url: &str, key: &str) -> redis::Connection {
+    let mut first = plain(url);
+    let asked: redis::RedisResult<redis::Value> = redis::cmd("TYPE").arg(key).query(&mut first);
+    match asked.as_ref().err().and_then(redis::RedisError::redirect_node) {
+        Some((address, _)) => plain(&format!("redis://{address}")),
+        None => first,
+    }
+}

@@ -1,0 +1,11 @@
+//! What the conformance suite cannot know: wrong options, TLS, fail-over, restarts, memory that is full, and what other programs see.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod layout;
+mod open;
+mod own;
+mod records;
+mod sentinel;
