@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
-use crate::config::{DATABASE_KEY, Flags, LISTEN_KEY};
+use crate::config::{DATABASE_KEY, Flags, LISTEN_KEY, WAIT_KEY, is_set};
 
 /// A durable workflow engine that runs on the database you already have
 #[derive(Debug, Parser)]
@@ -80,12 +80,16 @@ pub(crate) struct DatabaseArgs {
     /// The database: sqlite:PATH, json:PATH, memory: or a server's URL [default: the setting database.url]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Tries a database that cannot be reached yet for so long [default: the setting database.wait]
+    #[arg(long, value_name = "SECONDS")]
+    wait_for_database: Option<String>,
 }
 
 impl DatabaseArgs {
     /// Adds the settings that these flags set.
     pub(crate) fn add_to(&self, flags: &mut Flags) {
         flags.add(DATABASE_KEY, self.database_url.as_deref(), "--database-url");
+        flags.add(WAIT_KEY, self.wait_for_database.as_deref(), "--wait-for-database");
     }
 }
 
@@ -157,7 +161,7 @@ fn with_command(mut given: Vec<OsString>) -> Vec<OsString> {
             None => return given,
         }
     }
-    if given.len() <= 1 && std::env::var_os(SERVES).is_some_and(|url| !url.is_empty()) {
+    if given.len() <= 1 && is_set(SERVES) {
         given.push("serve".into());
     }
     given

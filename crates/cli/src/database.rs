@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aquifer::core::Store;
+use aquifer::core::{ErrorKind, Store};
 use aquifer::engine::{Engine, EngineOptions, MapSecrets};
 use aquifer::{OpenOptions, mask};
 use serde_json::Value;
@@ -12,17 +12,25 @@ use crate::config::{DatabaseSettings, Settings};
 use crate::failure::{Failure, Result};
 use crate::input::{Limit, read_json};
 
-/// Opens the database.
+/// Opens the database, and waits for it as long as the settings say.
 ///
 /// # Errors
 /// With its URL, secrets masked, and who named it.
 pub(crate) async fn open(database: &DatabaseSettings, options: OpenOptions) -> Result<Store> {
+    let options = OpenOptions { wait: database.wait, ..options };
     aquifer::open(&database.url, &options).await.map_err(|error| named(error, database))
 }
 
 /// The failure of a database, with its URL, secrets masked, and who named it.
 pub(crate) fn named(error: aquifer::core::Error, database: &DatabaseSettings) -> Failure {
-    Failure::from(error).with_hint(format!("the database is {}, from {}", mask(&database.url), database.source))
+    let waits = match error.kind() {
+        ErrorKind::Unavailable if database.wait.is_zero() => {
+            "; --wait-for-database SECONDS waits for one that is starting"
+        }
+        _ => "",
+    };
+    let place = format!("the database is {}, from {}", mask(&database.url), database.source);
+    Failure::from(error).with_hint(format!("{place}{waits}"))
 }
 
 /// Finishes or hands back what the engine runs, and closes its database.

@@ -110,6 +110,11 @@ struct Checked {
 }
 
 async fn check(arguments: &CheckArgs, place: &DatabaseSettings) -> Result<Exit> {
+    if !place.wait.is_zero() {
+        let store =
+            database::open(place, OpenOptions { create: false, migrate: false, ..OpenOptions::default() }).await?;
+        database::close_store(&store).await;
+    }
     let spinner = spinner("looking for damage");
     let health = aquifer::check(&place.url).await;
     spinner.finish_and_clear();

@@ -81,7 +81,11 @@ pub(crate) async fn run(arguments: RunArgs, context: &Context) -> Result<Exit> {
         }
         // Nobody else is there to share it with.
         None => {
-            let place = DatabaseSettings { url: "memory:".to_owned(), source: SettingSource::Default };
+            let place = DatabaseSettings {
+                url: "memory:".to_owned(),
+                source: SettingSource::Default,
+                ..context.settings.database.clone()
+            };
             (place, TenantId::from(DEFAULT_TENANT))
         }
     };

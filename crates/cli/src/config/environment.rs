@@ -51,6 +51,15 @@ pub(super) fn of_dot_env() -> Result<Variables> {
     Ok(variables)
 }
 
+/// Whether a variable is set in the environment or in `.env`, to more than nothing. A file that cannot be read sets none.
+pub(crate) fn is_set(name: &str) -> bool {
+    let in_file = || of_dot_env().unwrap_or_default().into_iter().rev().find(|(known, _)| known == name);
+    match std::env::var_os(name) {
+        Some(value) => !value.is_empty(),
+        None => in_file().is_some_and(|(_, value)| value.is_some_and(|value| !value.is_empty())),
+    }
+}
+
 /// The file of settings that the variables name.
 ///
 /// # Errors

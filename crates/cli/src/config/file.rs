@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::aliases::Collected;
+use super::aliases::{self, Collected};
 use super::setting::did_you_mean;
 use super::source::Source;
 use super::values::Values;
@@ -86,7 +86,8 @@ fn unknown(key: &str, value: &Value, path: &Path) -> Failure {
         Value::Table(_) => areas.collect(),
         _ => SETTINGS.iter().map(|setting| setting.key).collect(),
     };
-    let hint = did_you_mean(key, known.into_iter());
+    let known = known.into_iter().map(str::to_owned).chain(aliases::keys());
+    let hint = did_you_mean(key, known);
     Failure::unusable(format!("{}: there is no setting {key:?}{hint}", path.display()))
         .with_hint("`aquifer config` shows all settings")
 }

@@ -24,9 +24,10 @@ use std::path::PathBuf;
 pub(crate) use aliases::Use;
 pub(crate) use database::DatabaseSettings;
 pub(crate) use engine::EngineSettings;
+pub(crate) use environment::is_set;
 pub(crate) use log::{LogFormat, LogSettings};
 pub(crate) use server::ServerSettings;
-pub(crate) use setting::{DATABASE_KEY, LISTEN_KEY, Setting};
+pub(crate) use setting::{DATABASE_KEY, LISTEN_KEY, Setting, WAIT_KEY};
 pub(crate) use source::Source;
 
 use crate::failure::{Failure, Result};
@@ -186,7 +187,7 @@ impl Settings {
         let translated = canonical(url)
             .map_err(|takes| Failure::unusable(format!("{flag} takes {takes}: {}", aquifer::mask(url))))?;
         let url = self.credentials.add_to(&translated.url).unwrap_or(translated.url);
-        Ok(DatabaseSettings { url, source: Source::Flag(flag) })
+        Ok(DatabaseSettings { url, source: Source::Flag(flag), wait: self.database.wait })
     }
 
     /// What came of the variables of other programs: each with the setting that it sets, or why it sets none.

@@ -31,6 +31,9 @@ pub(crate) const FOREIGN: [&str; 2] = ["AQUIFER_IDEMPOTENCY_KEY", "AQUIFER_TEST_
 /// The setting that names the database.
 pub(crate) const DATABASE_KEY: &str = "database.url";
 
+/// The setting that says how long the database is waited for.
+pub(crate) const WAIT_KEY: &str = "database.wait";
+
 /// The setting that says where the server listens.
 pub(crate) const LISTEN_KEY: &str = "server.listen";
 

@@ -1,8 +1,14 @@
 //! The files in `tests/guides`: blocks of configuration as guides of other systems show them, each followed by a block of what is expected.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
+
+use crate::support::Folder;
+
+/// All guides.
+pub(crate) const GUIDES: [&str; 5] = ["flowrunner.md", "flunq.md", "gorkflow.md", "sqlalchemy.md", "strom.md"];
 
 /// A block and what is expected of it.
 #[derive(Debug, Clone)]
@@ -24,6 +30,69 @@ pub(crate) struct Given {
     pub(crate) toml: String,
     /// Files in the user's own directory: path and content.
     pub(crate) files: Vec<(String, String)>,
+}
+
+/// Where variables are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    DotEnv,
+    Environment,
+}
+
+/// A folder and an environment with what a block gives.
+pub(crate) struct Prepared {
+    folder: Folder,
+    environment: Vec<(String, String)>,
+}
+
+impl Given {
+    /// Sets the variables in this place, and `with` in the environment.
+    pub(crate) fn prepare(&self, place: Place, with: &Value) -> Prepared {
+        let mut folder = Folder::new();
+        if !self.toml.is_empty() {
+            folder = folder.with("aquifer.toml", &self.toml);
+        }
+        let home = folder.path("home");
+        for (name, text) in &self.files {
+            let path = home.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let mut environment: Vec<(String, String)> = pairs(with).collect();
+        match place {
+            Place::DotEnv => {
+                let lines = self.variables.iter().map(|(name, value)| format!("{name}={value}\n"));
+                folder = folder.with(".env", lines.collect::<String>());
+            }
+            Place::Environment => {
+                // What a shell does with a reference.
+                let referred = |value: &str| {
+                    let known =
+                        |value: String, (name, other): &(String, String)| value.replace(&format!("${{{name}}}"), other);
+                    environment.iter().fold(value.to_owned(), known)
+                };
+                let own: Vec<_> = self.variables.iter().map(|(name, value)| (name.clone(), referred(value))).collect();
+                environment.extend(own);
+            }
+        }
+        environment.push(("HOME".to_owned(), home.display().to_string()));
+        Prepared { folder, environment }
+    }
+}
+
+impl Prepared {
+    /// The command with these arguments, and what the block gives.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.folder.command(arguments);
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+}
+
+/// The members of an object of texts.
+pub(crate) fn pairs(object: &Value) -> impl Iterator<Item = (String, String)> {
+    let members = object.as_object().into_iter().flatten();
+    members.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
 }
 
 /// Reads a guide.
@@ -60,6 +129,16 @@ impl Section {
             all.files.extend(given.files);
         }
         all
+    }
+
+    /// What the block gives after the one that it adds to, if there is such a one in `all`.
+    pub(crate) fn in_context(&self, all: &[Self]) -> Given {
+        let own = self.whole();
+        let Some(title) = self.expected["adds_to"].as_str() else { return own };
+        let mut given = all.iter().find(|known| known.title == title).unwrap().whole();
+        given.variables.extend(own.variables);
+        given.files.extend(own.files);
+        given
     }
 
     /// What each of its command lines gives; where it has none, each of its assignments or constructors.

@@ -2,53 +2,15 @@
 
 use serde_json::Value;
 
-use crate::guide::{Given, Section, read};
+use crate::guide::{GUIDES, Given, Place, pairs, read};
 use crate::support::{Ended, Folder};
-
-const GUIDES: [&str; 5] = ["flowrunner.md", "flunq.md", "gorkflow.md", "sqlalchemy.md", "strom.md"];
-
-/// Where variables are set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    DotEnv,
-    Environment,
-}
 
 const PLACES: [(Place, &str); 2] = [(Place::DotEnv, "dotenv"), (Place::Environment, "environment")];
 
 /// The settings with what a block gives, its variables set in this place.
 fn settings(given: &Given, place: Place, with: &Value) -> Ended {
-    let mut folder = Folder::new();
-    if !given.toml.is_empty() {
-        folder = folder.with("aquifer.toml", &given.toml);
-    }
-    if place == Place::DotEnv {
-        let lines = given.variables.iter().map(|(name, value)| format!("{name}={value}\n"));
-        folder = folder.with(".env", lines.collect::<String>());
-    }
-    let home = folder.path("home");
-    for (name, text) in &given.files {
-        let path = home.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
     let arguments: Vec<&str> = given.arguments.iter().map(String::as_str).collect();
-    let mut command = folder.command(&[&["config", "--output", "json"], &arguments[..]].concat());
-    command.env("HOME", home);
-    let others: Vec<(String, String)> = pairs(with).collect();
-    if place == Place::Environment {
-        // What a shell does with a reference.
-        let value = |value: &str| {
-            others.iter().fold(value.to_owned(), |value, (name, other)| value.replace(&format!("${{{name}}}"), other))
-        };
-        command.envs(given.variables.iter().map(|(name, text)| (name, value(text))));
-    }
-    Ended::of(command.envs(others))
-}
-
-fn pairs(object: &Value) -> impl Iterator<Item = (String, String)> {
-    let members = object.as_object().into_iter().flatten();
-    members.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+    Ended::of(&mut given.prepare(place, with).command(&[&["config", "--output", "json"], &arguments[..]].concat()))
 }
 
 #[track_caller]
@@ -68,16 +30,6 @@ fn assert_shows(ended: &Ended, expected: &Value, not_used: &Value, what: &str) {
         notes.remove(place.unwrap_or_else(|| panic!("{what}: nothing about {name}: {ended:?}")));
     }
     assert!(notes.is_empty(), "{what}: {notes:?}");
-}
-
-/// The blocks that a block adds to, before it.
-fn with_what_it_adds_to(section: &Section, all: &[Section]) -> Given {
-    let own = section.whole();
-    let Some(title) = section.expected["adds_to"].as_str() else { return own };
-    let mut given = all.iter().find(|known| known.title == title).unwrap().whole();
-    given.variables.extend(own.variables);
-    given.files.extend(own.files);
-    given
 }
 
 #[test]
@@ -114,7 +66,7 @@ fn every_block_sets_what_it_says() {
             }
             for (place, name) in PLACES {
                 if let Some(settings_of) = expected.get("settings").or_else(|| expected.get(name)) {
-                    let ended = settings(&with_what_it_adds_to(section, &sections), place, &expected["with"]);
+                    let ended = settings(&section.in_context(&sections), place, &expected["with"]);
                     assert_shows(&ended, settings_of, &expected["not_used"], &format!("{what} ({name})"));
                     count += 1;
                 }

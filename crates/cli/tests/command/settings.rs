@@ -57,6 +57,21 @@ fn what_is_unknown_or_does_not_fit_is_refused_by_every_command() {
             "[sever]\nlisten = \"x\"\n",
             "aquifer.toml: there is no setting \"sever\", did you mean \"server\"?",
         ),
+        (
+            "aquifer.toml",
+            "[database]\ntype = \"redis\"\nhots = \"x\"\n",
+            "aquifer.toml: there is no setting \"database.hots\", did you mean \"database.host\"?",
+        ),
+        (
+            "aquifer.toml",
+            "[database]\nhost = \"x\"\n",
+            "aquifer.toml: database.host says nothing without database.type",
+        ),
+        (
+            ".env",
+            "FLOWRUNNER_POSTGRES_HOTS=x\n",
+            "there is no variable FLOWRUNNER_POSTGRES_HOTS of FlowRunner, which is in .env, did you mean \"FLOWRUNNER_POSTGRES_HOST\"?",
+        ),
         ("aquifer.toml", "server = 1\n", "aquifer.toml: there is no setting \"server\""),
         ("aquifer.toml", "[server]\nlisten = []\n", "aquifer.toml: the setting server.listen takes text"),
         ("aquifer.toml", "a = 1\nb =\n", "aquifer.toml:2: "),
@@ -185,4 +200,20 @@ fn options_of_sqlalchemy_are_translated_wherever_a_url_is_named() {
     let ended = Ended::of(folder.command(&["config"]).env("DATABASE_URL", "mysql://u:s3cret@h/d?ssl=maybe"));
     ended.assert_unusable("the setting database.url takes disable, prefer");
     assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_database_that_is_not_there_is_waited_for() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("redis://127.0.0.1:{port}");
+    let folder = Folder::new();
+    let ended = folder.run(&["db", "check", "--database-url", &url]);
+    ended.assert_unusable(&format!("127.0.0.1:{port}"));
+    assert!(ended.stderr.contains("--wait-for-database SECONDS waits"), "{ended:?}");
+    let began = std::time::Instant::now();
+    folder.run(&["db", "check", "--database-url", &url, "--wait-for-database", "1"]).assert_unusable("127.0.0.1");
+    assert!(began.elapsed().as_secs() >= 1);
+    let ended = folder.run(&["serve", "--port", "0", "--database-url", &url, "--wait-for-database", "soon"]);
+    ended.assert_unusable("the setting database.wait takes a number of seconds");
 }

@@ -56,6 +56,13 @@ pub(in crate::config) fn concerns(name: &str) -> bool {
     find(name).is_some() || owner(name).is_some() || name.starts_with(SHARED_PREFIX)
 }
 
+/// The keys of `aquifer.toml` that stand for variables.
+pub(in crate::config) fn keys() -> impl Iterator<Item = String> {
+    let aliases = SYSTEMS.into_iter().flat_map(|system| system.aliases);
+    let shared = aliases.filter_map(|alias| alias.name.strip_prefix(SHARED_PREFIX));
+    shared.map(|name| format!("database.{}", name.to_ascii_lowercase())).filter(|key| key != DATABASE)
+}
+
 /// The variable of this name, and its system.
 fn find(name: &str) -> Option<(&'static System, &'static Alias)> {
     let pairs = SYSTEMS.into_iter().flat_map(|system| system.aliases.iter().map(move |alias| (system, alias)));

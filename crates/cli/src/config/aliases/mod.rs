@@ -20,7 +20,7 @@ pub(super) mod takes;
 #[cfg(test)]
 mod tests;
 
-pub(super) use given::{Collected, concerns};
+pub(super) use given::{Collected, concerns, keys};
 pub(crate) use resolve::Use;
 pub(super) use resolve::resolve;
 

@@ -99,10 +99,10 @@ impl Address {
 pub(super) fn option_of(kind: Kind, part: Part) -> Option<&'static str> {
     match (part, kind) {
         (Part::Option(name), _) => Some(name),
-        (Part::MaxConnections, Kind::Postgres | Kind::Mysql | Kind::Mariadb) => Some("max_connections"),
-        (Part::MinConnections, Kind::Postgres | Kind::Mysql | Kind::Mariadb) => Some("min_connections"),
-        (Part::MaxConnections, Kind::Mongodb) => Some("maxPoolSize"),
-        (Part::MinConnections, Kind::Mongodb) => Some("minPoolSize"),
+        (Part::MaxConnections, Kind::Postgres | Kind::Mysql | Kind::Mariadb | Kind::Mongodb | Kind::Redis) => {
+            Some("max_connections")
+        }
+        (Part::MinConnections, Kind::Postgres | Kind::Mysql | Kind::Mariadb | Kind::Mongodb) => Some("min_connections"),
         _ => None,
     }
 }

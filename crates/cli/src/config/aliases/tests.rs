@@ -55,8 +55,8 @@ fn each_kind_of_database_gets_its_own_options() {
         |kind: &str| url(&[("DATABASE_TYPE", kind), ("DATABASE_MAX_CONNS", "4"), ("DATABASE_MAX_IDLE_CONNS", "9")]);
     assert_eq!(with("PostgreSQL"), "postgres://localhost?max_connections=4&min_connections=4");
     assert_eq!(with("mariadb"), "mariadb://localhost?max_connections=4&min_connections=4");
-    assert_eq!(with("mongodb"), "mongodb://localhost/?maxPoolSize=4&minPoolSize=4");
-    assert_eq!(with("redis"), "redis://localhost");
+    assert_eq!(with("mongodb"), "mongodb://localhost/?max_connections=4&min_connections=4");
+    assert_eq!(with("redis"), "redis://localhost?max_connections=4");
     assert_eq!(with("memory"), "memory:");
 }
 
