@@ -18,6 +18,10 @@ use place::PLACES;
 
 fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // For whoever looks for a fault: AQUIFER_TEST_LOG=info.
+    if let Ok(filter) = std::env::var("AQUIFER_TEST_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
+    }
     let mut trials = Vec::new();
     for place in PLACES {
         for case in cases::CASES.iter().filter(|case| case.needs.are_met_by(place)) {
