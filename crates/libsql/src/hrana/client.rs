@@ -194,6 +194,12 @@ impl Client {
         let place = self.place_name();
         // The error names the URL, which messages do already.
         let (is_connect, error) = (error.is_connect(), error.without_url());
+        if is_connect && speaks_of_certificate(&error) {
+            let message = format!(
+                "the certificate of {place} is not trusted: add its authority to those of the machine, or set SSL_CERT_FILE"
+            );
+            return Error::invalid(message).with_source(error);
+        }
         if is_connect {
             let message = format!("cannot connect to {place}: is it up, and are host, port and the option tls right?");
             return Error::unavailable(message).with_source(error);
@@ -219,6 +225,18 @@ impl Client {
         }
         Err(of_status(status, &said, self.place_name(), self.options.auth_token.is_some(), access))
     }
+}
+
+/// Whether connecting failed because of the server's certificate: only texts tell, several errors down.
+fn speaks_of_certificate(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("certificate") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Reads a body of at most `most` bytes.

@@ -11,7 +11,7 @@ use aquifer_testkit::{Fault, Instance, Proxy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::{failed, insert, key, open, options, refused, start, touch};
+use super::{empty_database, failed, insert, key, open, options, refused, start, touch};
 
 async fn proxied() -> (Instance, Proxy, String) {
     let server = start();
@@ -227,14 +227,9 @@ async fn what_is_no_libsql_server_is_told() {
 
 #[tokio::test]
 async fn a_gateway_that_gives_up_leaves_commits_unknown() {
-    const EMPTY: &str = concat!(
-        r#"{"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":["#,
-        r#"{"rows":[[{"type":"text","value":"3.45.1"}]]},{"rows":[[{"type":"integer","value":"0"}]]},null,null],"#,
-        r#""step_errors":[null,null,{"message":"integer overflow","code":"SQLITE_UNKNOWN"},null]}}}]}"#
-    );
     // It finds its server while the database is opened, and not any more after that.
     let url = answering(|request| match request.contains("sqlite_version") {
-        true => format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{EMPTY}", EMPTY.len()),
+        true => empty_database(),
         false => "HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbad".to_owned(),
     })
     .await;

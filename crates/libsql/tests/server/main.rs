@@ -6,7 +6,9 @@ mod auth;
 mod faults;
 mod large;
 mod places;
+mod plans;
 mod sharing;
+mod tls;
 
 use std::fmt::Debug;
 
@@ -89,4 +91,14 @@ async fn sql(url: &str, host: Option<&str>, statements: &[&str], baton: Option<&
         request = request.header("host", host);
     }
     String::from_utf8(request.send().await.unwrap().bytes().await.unwrap().to_vec()).unwrap()
+}
+
+/// What a server with an empty database answers when it is opened.
+fn empty_database() -> String {
+    const EMPTY: &str = concat!(
+        r#"{"results":[{"type":"ok","response":{"type":"batch","result":{"step_results":["#,
+        r#"{"rows":[[{"type":"text","value":"3.45.1"}]]},{"rows":[[{"type":"integer","value":"0"}]]},null,null],"#,
+        r#""step_errors":[null,null,{"message":"integer overflow","code":"SQLITE_UNKNOWN"},null]}}}]}"#
+    );
+    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{EMPTY}", EMPTY.len())
 }
