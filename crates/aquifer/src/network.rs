@@ -59,7 +59,7 @@ databases! {
     "mysql": Mysql => aquifer_mysql::MysqlOptions, MysqlBackend;
     "redis": Redis => aquifer_redis::RedisOptions, RedisBackend;
     "mongodb": Mongodb => aquifer_mongodb::MongodbOptions, MongodbBackend;
-    "dynamodb": Dynamodb => aquifer_dynamodb::DynamodbOptions, DynamodbBackend;
+    "dynamodb": Dynamodb => aquifer_dynamodb::DynamoOptions, DynamoBackend;
 }
 
 #[cfg(not(all(
