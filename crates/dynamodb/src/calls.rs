@@ -36,7 +36,6 @@ impl<E> From<Failure<E>> for Error {
 }
 
 /// Makes requests.
-#[derive(Debug)]
 pub(crate) struct Calls {
     /// The SDK's client, which the requests are made with.
     pub(crate) client: Client,
@@ -67,6 +66,13 @@ impl Pauses {
         sleep(pause).await;
         self.next = self.next.saturating_mul(2).min(PAUSES.1);
         true
+    }
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The client knows the credentials.
+        f.debug_struct("Calls").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

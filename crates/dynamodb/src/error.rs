@@ -111,6 +111,10 @@ where
 
 /// The error that a code of DynamoDB means.
 fn of_code(code: &str, message: &str, access: Access) -> Error {
+    if code == "TransactionInProgressException" {
+        return Error::unavailable("an earlier try of the transaction is still under way")
+            .with_retry(after_loss(access));
+    }
     if BUSY.contains(&code) {
         return Error::unavailable(format!("DynamoDB is busy ({code}): raise the tables' capacity if this lasts"));
     }

@@ -143,3 +143,64 @@ fn corrupt(table: &Table, message: &str) -> Error {
     Error::corrupt(format!("an item of the table {} cannot be read: {message}", table.name))
         .with_record_kind(table.kind.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use aquifer_core::SCHEMA;
+
+    use super::*;
+    use crate::layout::Layout;
+    use crate::options::DynamoOptions;
+
+    /// An item's size as DynamoDB counts it, about.
+    fn size(item: &Item) -> usize {
+        let bytes = |attribute: &AttributeValue| match attribute {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(number) => number.len() / 2 + 1,
+            AttributeValue::B(blob) => blob.as_ref().len(),
+            _ => 1,
+        };
+        item.iter().map(|(name, attribute)| name.len() + bytes(attribute)).sum()
+    }
+
+    /// A record with what Aquifer writes in its columns: ids of 29 characters, hashes of 64, short names, no payloads.
+    fn typical(kind: &'static str) -> Item {
+        let kind = SCHEMA.kind(kind).unwrap();
+        let value = |column: &Column| match column.column_type {
+            ColumnType::Text if column.name.ends_with("hash") => Value::from("0".repeat(64)),
+            ColumnType::Text if column.name == "id" || column.name.ends_with("_id") || column.name == "owner" => {
+                Value::from("x".repeat(29))
+            }
+            ColumnType::Text => Value::from("x".repeat(12)),
+            ColumnType::Integer => Value::from(12),
+            ColumnType::Boolean => Value::from(true),
+            ColumnType::Timestamp => Value::from(Timestamp::EPOCH),
+            ColumnType::Json => Value::from(Json::from_text("{}".to_owned()).unwrap()),
+            ColumnType::Bytes => Value::from(vec![0; 64]),
+        };
+        let record = Record::new(kind, kind.columns.iter().map(value).collect());
+        let layout = Layout::new(&DynamoOptions::default(), &SCHEMA).unwrap();
+        let place = layout.place(&record.key()).unwrap();
+        let item = item(layout.at(&place).unwrap(), &place, &record, u64::MAX >> 1).unwrap();
+        assert_eq!(super::record(layout.at(&place).unwrap(), item.clone()).unwrap(), Record { revision: 1, ..record });
+        item
+    }
+
+    #[test]
+    fn items_take_what_the_documentation_says() {
+        let execution = size(&typical("executions"));
+        assert!((1024..2048).contains(&execution), "{execution}");
+        for kind in ["steps", "events", "execution_logs"] {
+            let size = size(&typical(kind));
+            assert!(size < 700, "{kind} {size}");
+        }
+    }
+
+    #[test]
+    fn an_item_has_its_places_and_its_expiry() {
+        let message = typical("messages");
+        assert_eq!(message.get(EXPIRY), Some(&number(1)));
+        assert!(message.contains_key("_by_expiry") && message.contains_key("_by_type"));
+        assert!(!typical("executions").contains_key(EXPIRY));
+    }
+}
