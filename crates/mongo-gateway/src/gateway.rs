@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
 
 use crate::args::Args;
+use crate::changes::{self, Changes};
 use crate::client;
 use crate::commands::{Command, Reply};
 use crate::cursors::{Cursor, Cursors};
@@ -22,6 +23,8 @@ use crate::transactions::{Transaction, Transactions};
 
 /// How often a write outside of a transaction is tried again when another was in the way, as MongoDB does within.
 const TRIES: u32 = 50;
+/// How long a stream of changes waits for news where the client does not say.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The way to the engine, and what is remembered of clients.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub(crate) struct Gateway {
     address: String,
     engine: String,
     pub(crate) faults: Faults,
+    changes: Changes,
     cursors: Cursors,
     retried: Retried,
     transactions: Transactions,
@@ -73,6 +77,7 @@ pub(crate) async fn serve(args: Args) -> Result<(), String> {
         address,
         engine,
         faults: Faults::default(),
+        changes: Changes::default(),
         cursors: Cursors::default(),
         retried: Retried::default(),
         transactions: Transactions::default(),
@@ -118,7 +123,9 @@ impl Gateway {
             "killCursors" => {
                 let cursors = command.body.get_array("cursors").map_err(|_| Failure::new(9, "no cursors to kill"))?;
                 for id in cursors.into_iter().flatten().filter_map(|id| id.as_i64()) {
-                    self.cursors.take(id).into_iter().for_each(Cursor::close);
+                    if !self.changes.close(id) {
+                        self.cursors.take(id).into_iter().for_each(Cursor::close);
+                    }
                 }
                 bson::doc! { "ok": 1.0 }
             }
@@ -132,6 +139,17 @@ impl Gateway {
     /// # Errors
     /// What to tell the client.
     pub(crate) async fn run(&self, command: &Command<'_>) -> Result<RawDocumentBuf, Failure> {
+        if command.name == "aggregate"
+            && let Some(opened) = self.changes.open(command)?
+        {
+            return Ok(opened);
+        }
+        if let Ok(id) = command.body.get_i64("getMore") {
+            let patience = command.body.get("maxTimeMS").ok().flatten().and_then(millis).unwrap_or(PATIENCE);
+            if let Some(more) = self.changes.more(id, patience).await? {
+                return Ok(more);
+            }
+        }
         match Session::of(command) {
             Some(Session { id, number: Some(number), is_transaction: true, begins }) => {
                 let transaction = self.transactions.find(&id, number, begins).await?;
@@ -160,7 +178,10 @@ impl Gateway {
         transaction: &mut Transaction,
     ) -> Result<RawDocumentBuf, Failure> {
         match command.name {
-            "commitTransaction" => transaction.commit().await?,
+            "commitTransaction" => {
+                transaction.commit().await?;
+                self.changes.tell(std::mem::take(&mut transaction.changes));
+            }
             "abortTransaction" => transaction.abort().await,
             "getMore" => {
                 let connection = transaction.connection(&self.pool).await?;
@@ -182,8 +203,9 @@ impl Gateway {
                         Err(Failure::transient(WRITE_CONFLICT, "another write was in the way"))
                     }
                     Ok((reply, failed)) => {
-                        if failed.is_some() {
-                            transaction.abort().await;
+                        match failed {
+                            Some(_) => transaction.abort().await,
+                            None => transaction.changes.extend(changes::of(command)),
                         }
                         self.keep(reply, None)
                     }
@@ -224,7 +246,10 @@ impl Gateway {
             };
             match done {
                 Ok((_, Some(WRITE_CONFLICT))) if tries < TRIES => {}
-                Ok((reply, _)) => return self.keep(reply, Some(connection)),
+                Ok((reply, _)) => {
+                    self.changes.tell(changes::of(command));
+                    return self.keep(reply, Some(connection));
+                }
                 Err(failure) if failure.is_conflict() && tries < TRIES => {}
                 // The engine says so of an upsert that was second; the first is there by now.
                 Err(Failure::Command { code: DUPLICATE_KEY, .. })
@@ -251,6 +276,11 @@ impl Gateway {
         }
         Ok(reply.body)
     }
+}
+
+fn millis(number: bson::RawBsonRef<'_>) -> Option<Duration> {
+    let millis = number.as_i64().or_else(|| number.as_i32().map(i64::from))?;
+    u64::try_from(millis).ok().map(Duration::from_millis)
 }
 
 fn cursor_id(command: &Command<'_>) -> Result<i64, Failure> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod changes;
 mod client;
 mod commands;
 mod cursors;

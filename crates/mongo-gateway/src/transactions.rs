@@ -8,6 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::changes::Change;
 use crate::failure::Failure;
 
 /// How long a transaction may live, as MongoDB's `transactionLifetimeLimitSeconds`.
@@ -22,6 +23,8 @@ pub(crate) struct Transaction {
     number: i64,
     began: Instant,
     state: State,
+    /// What it has written, for who listens, once it is committed.
+    pub(crate) changes: Vec<Change>,
 }
 
 #[derive(Debug)]
@@ -96,7 +99,7 @@ impl Transactions {
             if let Some(old) = found {
                 old.lock().await.abort().await;
             }
-            let new = Transaction { number, began: Instant::now(), state: State::New };
+            let new = Transaction { number, began: Instant::now(), state: State::New, changes: Vec::new() };
             let new = Arc::new(AsyncMutex::new(new));
             self.all().insert(session.to_vec(), Arc::clone(&new));
             return Ok(new);

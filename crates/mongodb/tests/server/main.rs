@@ -7,3 +7,4 @@ mod network;
 mod notes;
 mod place;
 mod skew;
+mod watch;
