@@ -1,11 +1,12 @@
 //! Opening the database and the engine that the settings name.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aquifer::core::{ErrorKind, Store};
 use aquifer::engine::{Engine, EngineOptions, MapSecrets};
-use aquifer::{OpenOptions, mask};
+use aquifer::{OpenOptions, Scheme, mask};
 use serde_json::Value;
 
 use crate::config::{DatabaseSettings, Settings};
@@ -31,6 +32,40 @@ pub(crate) fn named(error: aquifer::core::Error, database: &DatabaseSettings) ->
     };
     let place = format!("the database is {}, from {}", mask(&database.url), database.source);
     Failure::from(error).with_hint(format!("{place}{waits}"))
+}
+
+/// Where the data is, for people: a file, a kind of server, or nowhere once the process ends.
+///
+/// # Errors
+/// If the URL names no database.
+pub(crate) fn whereabouts(database: &DatabaseSettings) -> Result<Whereabouts> {
+    let path = aquifer::path_of(&database.url)?.map(|path| std::path::absolute(&path).unwrap_or(path));
+    Ok(match (path, Scheme::of(&database.url)?) {
+        (Some(path), _) => Whereabouts::File(path),
+        (None, Scheme::Memory | Scheme::Json | Scheme::Sqlite) => Whereabouts::Nowhere,
+        (None, server) => Whereabouts::Server(server.database()),
+    })
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    /// In this file.
+    File(PathBuf),
+    /// On a server of this kind.
+    Server(&'static str),
+    /// In memory, and gone with the process.
+    Nowhere,
+}
+
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server(name) => f.write_str(name),
+            Self::Nowhere => f.write_str("memory only: it ends with this process"),
+        }
+    }
 }
 
 /// Finishes or hands back what the engine runs, and closes its database.

@@ -5,7 +5,7 @@
 //! certificates, and the port that a server listens on, which becomes a free one. The users, passwords and databases of a block are
 //! made on the server before.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 #[path = "command/guide.rs"]
 #[expect(dead_code, reason = "shared with the tests of commands, which use all of it")]
@@ -14,7 +14,7 @@ mod guide;
 #[expect(dead_code, reason = "shared with the tests of commands, which use all of it")]
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 
@@ -120,12 +120,14 @@ impl Run {
             let mut command = prepared.command(&free);
             command.env("AQUIFER_SERVER_LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut server = command.spawn().unwrap();
-            let mut said = [0; 64];
-            let count = server.stdout.as_mut().unwrap().read(&mut said).unwrap();
+            let (mut first, mut second) = (String::new(), String::new());
+            let mut said = BufReader::new(server.stdout.take().unwrap());
+            said.read_line(&mut first).unwrap();
+            said.read_line(&mut second).unwrap();
             server.kill().unwrap();
             let ended = server.wait_with_output().unwrap();
-            let said = String::from_utf8_lossy(&said[..count]).into_owned();
-            assert!(said.starts_with("listening on http://127.0.0.1:"), "{what}: {said} {ended:?}");
+            assert!(first.starts_with("listening on http://127.0.0.1:"), "{what}: {ended:?}");
+            assert!(second.starts_with("data in PostgreSQL (postgresql://user:***@127.0.0.1:"), "{what}: {second}");
         }
         // What is about the server alone is no flag of the rest.
         let about_database: Vec<&str> = match arguments.as_slice() {
@@ -186,6 +188,36 @@ fn own_server_of_postgres_takes_the_blocks() {
     for run in &runs {
         make_on_postgres(server.url(), run);
         run.works(if run.is_command { Place::Environment } else { Place::DotEnv }, "postgres");
+    }
+}
+
+#[test]
+fn own_server_of_postgres_says_which_right_is_missing() {
+    let server = Instance::start(Server::Postgres);
+    let in_database = with_authority("postgres://aquifer:secret@x/workflows", &format!("127.0.0.1:{}", server.port()));
+    let execute = |url: &str, statements: &[&'static str]| {
+        wait(async {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            for statement in statements {
+                sqlx::raw_sql(*statement).execute(&mut connection).await.unwrap();
+            }
+        });
+    };
+    // What the guide tells to do. Since PostgreSQL 15 it is not enough.
+    let guides = [
+        "CREATE DATABASE workflows",
+        "CREATE USER workflow_user WITH PASSWORD 'your_password'",
+        "GRANT ALL PRIVILEGES ON DATABASE workflows TO workflow_user",
+    ];
+    execute(server.url(), &guides);
+    let url = format!("postgresql+asyncpg://workflow_user:your_password@127.0.0.1:{}/workflows", server.port());
+    let folder = support::Folder::new();
+    let migrate = || folder.run(&["db", "migrate", "--database-url", &url]);
+    let refused = migrate();
+    if refused.code != Some(0) {
+        refused.assert_unusable("grant USAGE and CREATE on the schema");
+        execute(&in_database, &["GRANT CREATE, USAGE ON SCHEMA public TO workflow_user"]);
+        assert_eq!(migrate().code, Some(0));
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use crate::arguments::DatabaseArgs;
 use crate::config::{DatabaseSettings, Source};
-use crate::database;
+use crate::database::{self, Whereabouts};
 use crate::failure::{Exit, Failure, Result};
 use crate::input::{Limit, name_of, read_text};
 use crate::output::{Format, note, print, print_json};
@@ -77,8 +77,8 @@ pub(crate) async fn run(command: ImportCommand, context: &Context) -> Result<Exi
                 Source::Flag("--database-url") => format!(" --database-url {database}"),
                 _ => String::new(),
             };
-            match aquifer::path_of(&place.url) {
-                Ok(None) => note("the database is in memory: nothing is kept"),
+            match database::whereabouts(place) {
+                Ok(Whereabouts::Nowhere) => note("the database is in memory: nothing is kept"),
                 _ => note(&format!(
                     "next: aquifer workflow list --namespace strom{flag}\n      aquifer export strom{flag}"
                 )),

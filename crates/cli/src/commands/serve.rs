@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use aquifer::engine::Engine;
-use aquifer::{OpenOptions, mask, path_of};
+use aquifer::{OpenOptions, mask};
 use aquifer_server::ServerOptions;
 use clap::Args;
 use tokio::net::TcpListener;
@@ -102,11 +102,8 @@ fn announce(listener: &TcpListener, place: &DatabaseSettings) -> Result<()> {
         .local_addr()
         .map_err(|error| Failure::failed("the system does not say where the server listens").with_source(&error))?;
     let url = mask(&place.url);
-    let data = match path_of(&place.url)?.and_then(|path| std::path::absolute(path).ok()) {
-        Some(path) => format!("{} ({url}, from {})", path.display(), place.source),
-        None => format!("memory only: it ends with this process ({url}, from {})", place.source),
-    };
-    print(&format!("listening on http://{address}\ndata in {data}\n"))?;
+    let data = database::whereabouts(place)?;
+    print(&format!("listening on http://{address}\ndata in {data} ({url}, from {})\n", place.source))?;
     if !address.ip().is_loopback() {
         note("anybody who reaches this address can run workflows: there is no sign-in yet");
     }
