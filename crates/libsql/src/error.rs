@@ -60,7 +60,7 @@ pub(crate) fn of_step(error: &StepError, place: &str) -> Error {
     } else if is(&["SQLITE_NOMEM"]) {
         Error::unavailable(format!("{place} is out of memory"))
     } else if is(&["SQLITE_IOERR", "SQLITE_CANTOPEN"]) {
-        Error::unavailable(format!("{place} cannot read or write its files"))
+        Error::unavailable(format!("{place} cannot read or write its files: is its disk full?"))
     } else if is(&["SQLITE_CORRUPT", "SQLITE_NOTADB"]) {
         Error::corrupt(format!("the database of {place} is damaged: restore it from a backup"))
     } else if is(&["SQLITE_READONLY", "SQLITE_AUTH", "SQLITE_PERM"]) {

@@ -85,11 +85,9 @@ pub(crate) fn end(batch: &mut Batch<'_>, begin: StepId, last: Condition) -> Step
 /// What an error of `COMMIT` means.
 pub(crate) fn of_commit(error: &StepError, place: &str) -> Error {
     let translated = of_step(error, place);
-    match translated.retry() {
-        // It may have been written although the disk did not say so.
-        Retry::Permanent => translated.with_retry(Retry::Unknown),
-        _ => translated,
-    }
+    // It may have been written although the disk did not say so.
+    let is_settled = translated.retry() == Retry::Transient && !error.is("SQLITE_IOERR");
+    if is_settled { translated } else { translated.with_retry(Retry::Unknown) }
 }
 
 /// Cuts transactions into requests.

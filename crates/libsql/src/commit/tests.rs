@@ -1,9 +1,10 @@
-use aquifer_core::{Condition, Entity, Key, Operation, Record, Schema, Transaction, Value};
+use aquifer_core::{Condition, Entity, Key, Operation, Record, Retry, Schema, Transaction, Value};
 use aquifer_sql::{Catalog, SQLITE};
 
 use super::careful::Careful;
 use super::fast::Fast;
-use super::requests;
+use super::{of_commit, requests};
+use crate::hrana::StepError;
 
 aquifer_core::kind! {
     /// Things belong to one.
@@ -134,4 +135,19 @@ fn large_transactions_travel_apart() {
     let sizes = [9 << 20, 1, 4 << 20, 4 << 20, 1];
     assert_eq!(requests(&sizes.map(of)), [0..1, 1..3, 3..5]);
     assert!(requests(&[]).is_empty());
+}
+
+#[test]
+fn a_commit_that_the_disk_did_not_confirm_is_unknown() {
+    let of = |code: &str| {
+        let error = StepError { message: "SQLite error".to_owned(), code: Some(code.to_owned()) };
+        of_commit(&error, "https://db").retry()
+    };
+    // Nothing was written, and the same may succeed later.
+    for settled in ["SQLITE_BUSY", "SQLITE_FULL", "TRANSACTION_TIMEOUT"] {
+        assert_eq!(of(settled), Retry::Transient, "{settled}");
+    }
+    for unknown in ["SQLITE_IOERR", "SQLITE_IOERR_FSYNC", "SQLITE_UNKNOWN"] {
+        assert_eq!(of(unknown), Retry::Unknown, "{unknown}");
+    }
 }
