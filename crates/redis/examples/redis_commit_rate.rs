@@ -168,8 +168,8 @@ async fn turns(
 ) -> Outcome<f64> {
     let start = Instant::now();
     let mut callers = Vec::with_capacity(executions.len());
-    for id in executions.iter().cloned() {
-        let (backend, tenant) = (Arc::clone(backend), tenant.to_owned());
+    for id in executions {
+        let (backend, tenant, id) = (Arc::clone(backend), tenant.to_owned(), id.clone());
         callers.push(tokio::spawn(async move {
             let key = aquifer_core::Key::new(Execution::KIND, [Value::from(tenant.as_str()), Value::from(&id)]);
             let found = backend.get_one(key).await?.map_or(1, |record| record.revision);

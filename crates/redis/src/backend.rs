@@ -8,6 +8,7 @@ use aquifer_core::{
     Stats, Transaction, Watch,
 };
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::RedisOptions;
 use crate::connect::Connector;
@@ -34,7 +35,8 @@ impl RedisBackend {
     /// `Unavailable` if the server cannot be reached, naming host and port; `Unauthorized` if it refuses the user; `Invalid` for what is wrong in
     /// the options.
     pub async fn open(options: RedisOptions, schema: &'static Schema) -> Result<Self> {
-        Self::connect(options, schema).await.map_err(|error| named(error, "open"))
+        let connecting: BoxFuture<'_, Result<Self>> = Box::pin(Self::connect(options, schema));
+        connecting.await.map_err(|error| named(error, "open"))
     }
 
     async fn connect(options: RedisOptions, schema: &'static Schema) -> Result<Self> {

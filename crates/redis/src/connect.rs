@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use aquifer_core::{Error, Result};
+use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
 use redis::io::tcp::TcpSettings;
@@ -88,7 +89,9 @@ impl Connector {
         self.in_time(connecting).await
     }
 
-    async fn in_time<T>(&self, connecting: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn in_time<T: Send>(&self, connecting: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        // Erased, since the driver's futures are deeper than the compiler follows.
+        let connecting: BoxFuture<'_, Result<T>> = Box::pin(connecting);
         match tokio::time::timeout(self.options.connect_timeout, connecting).await {
             Ok(connected) => connected,
             Err(_) => Err(timed_out(&self.target, "connect_timeout", Does::Reads)),

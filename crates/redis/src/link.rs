@@ -26,7 +26,7 @@ pub(crate) struct Link {
 }
 
 enum Way {
-    Single(Pool),
+    Single(Box<Pool>),
     Cluster(ClusterConnection),
 }
 
@@ -38,17 +38,22 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     /// Connects once, so that a wrong option shows now.
-    pub(crate) async fn open(options: &RedisOptions) -> Result<Self> {
+    pub(crate) fn open(options: &RedisOptions) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(Self::connect(options))
+    }
+
+    async fn connect(options: &RedisOptions) -> Result<Self> {
         let target = options.target();
         let way = if options.is_cluster() {
             let client: ClusterClient = cluster_client(options)?;
-            let connecting = tokio::time::timeout(options.connect_timeout * 2, client.get_async_connection());
+            let connecting: BoxFuture<'_, _> = Box::pin(client.get_async_connection());
+            let connecting = tokio::time::timeout(options.connect_timeout * 2, connecting);
             let connection = connecting.await.map_err(|_| timed_out(&target, "connect_timeout", Does::Reads))?;
             Way::Cluster(connection.map_err(|error| of_connect(error, &target))?)
         } else {
             let pool = Pool::new(Connector::new(options)?, options.max_connections);
             pool.connect().await?;
-            Way::Single(pool)
+            Way::Single(Box::new(pool))
         };
         let (request_timeout, wait_replicas) = (options.request_timeout, options.wait_replicas);
         Ok(Self { target, request_timeout, wait_replicas, way })
@@ -123,7 +128,8 @@ impl Link {
             Way::Cluster(connection) => {
                 let all = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None::<ResponsePolicy>));
                 let mut connection = connection.clone();
-                let sent = tokio::time::timeout(self.request_timeout, connection.route_command(command, all));
+                let sent: BoxFuture<'_, _> = Box::pin(connection.route_command(command, all));
+                let sent = tokio::time::timeout(self.request_timeout, sent);
                 let reply = sent.await.map_err(|_| timed_out(&self.target, "request_timeout", Does::Reads))?;
                 match reply.map_err(|error| of_call(error, &self.target, Does::Reads))? {
                     Value::Map(nodes) => nodes.into_iter().map(|(_, said)| self.accepted(said, Does::Reads)).collect(),
