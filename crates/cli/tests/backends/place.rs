@@ -44,9 +44,12 @@ impl Place {
         match &self.kind {
             Kind::Memory => "memory".to_owned(),
             Kind::File(scheme) => (*scheme).to_owned(),
-            // No mongod is packaged: the name says which server it was.
-            Kind::Server(Server::Mongodb) if aquifer_testkit::mongodb_kind() != "mongod" => {
-                format!("mongodb-{}", aquifer_testkit::mongodb_kind())
+            // No mongod is packaged: the name says which server it was. Without one, the tests fail by themselves.
+            Kind::Server(Server::Mongodb) if aquifer_testkit::try_url(Server::Mongodb).is_ok() => {
+                match aquifer_testkit::mongodb_kind().as_str() {
+                    "mongod" => "mongodb".to_owned(),
+                    kind => format!("mongodb-{kind}"),
+                }
             }
             Kind::Server(server) => server.name().to_owned(),
         }
