@@ -56,7 +56,7 @@ async fn measure(link: &mut Link, name: &str, duration: Duration) -> std::result
         *next = last;
         let values = vec![value.as_str(); rows];
         let query = sqlx::query(AssertSqlSafe(Arc::clone(&insert.0))).bind(ids).bind(values);
-        query.persistent(!link.is_pooled).execute(&mut link.connection).await.map(|_| ())
+        query.persistent(link.keeps_statements()).execute(&mut link.connection).await.map(|_| ())
     })
     .await
 }

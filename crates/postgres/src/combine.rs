@@ -28,6 +28,19 @@ pub(crate) struct Combined<'a> {
     steps: usize,
 }
 
+#[cfg(test)]
+impl Combiner {
+    /// The statements there have been.
+    pub(crate) fn texts(&self) -> Vec<Arc<str>> {
+        self.texts.lock().unwrap().values().cloned().collect()
+    }
+
+    /// Begins anew.
+    pub(crate) fn forget(&self) {
+        self.texts.lock().unwrap().clear();
+    }
+}
+
 impl Combiner {
     /// The steps as one statement, which fails with a division by zero, and writes nothing, if one of them does not find what it
     /// must; `None` if there are too many of them or too many combinations.

@@ -39,6 +39,13 @@ pub(crate) struct Link {
     version: u32,
 }
 
+impl Link {
+    /// Whether statements stay prepared. Before PostgreSQL 12 nothing keeps their plans from staying with them.
+    pub(crate) fn keeps_statements(&self) -> bool {
+        !self.is_pooled && self.version >= 120_000
+    }
+}
+
 impl Connector {
     pub(crate) fn new(options: PostgresOptions) -> Self {
         let mut connect = PgConnectOptions::new_without_pgpass()
@@ -175,8 +182,9 @@ fn ssl_mode(options: &PostgresOptions) -> PgSslMode {
 
 /// What a session is set to, or a transaction where nothing stays in a session.
 ///
-/// Every statement is written for an index. Without these settings the planner would choose by statistics, which are old or missing
-/// just when a table grows, and keep its choice with the prepared statement.
+/// Every statement is written for an index, which these settings leave as the only way. Which one the planner sees from the size that
+/// a table has now: a plan that was made while it was empty, and kept, would read all of a tenant's records when it has grown. So
+/// statements are kept prepared and plans are not.
 fn settings(options: &PostgresOptions, version: u32, is_pooled: bool) -> String {
     let set = if is_pooled { "SET LOCAL " } else { "SET " };
     let timeout = options.request_timeout.as_millis().clamp(1, i32::MAX as u128);
@@ -193,7 +201,7 @@ fn settings(options: &PostgresOptions, version: u32, is_pooled: bool) -> String 
         names.push("jit = off".to_owned());
     }
     if version >= 120_000 {
-        names.push("plan_cache_mode = force_generic_plan".to_owned());
+        names.push("plan_cache_mode = force_custom_plan".to_owned());
     }
     if let Some(schema) = &options.schema {
         names.push(format!("search_path = {}", quoted(schema)));

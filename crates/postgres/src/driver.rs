@@ -51,6 +51,11 @@ impl PgDriver {
         &self.primary.connector().options
     }
 
+    #[cfg(test)]
+    pub(crate) fn combiner(&self) -> Arc<Combiner> {
+        Arc::clone(&self.combiner)
+    }
+
     /// A session of the primary.
     pub(crate) async fn primary(&self) -> Result<PgSession> {
         session(&self.primary, &self.combiner).await

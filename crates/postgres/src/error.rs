@@ -152,9 +152,22 @@ fn connecting(code: &str, message: &str, options: &PostgresOptions) -> Error {
             ErrorKind::Unauthorized,
             format!("{} may not connect to the database: grant CONNECT", user(options)),
         ),
+        // PgBouncer has this code for everything.
+        "08P01" if message.contains("authentication failed") || message.contains("no such user") => because(
+            ErrorKind::Unauthorized,
+            format!("the pooler at {address} refuses the password of {}, or does not know the user", user(options)),
+        ),
+        "08P01" if message.contains("no such database") => {
+            let database = options.database.as_deref().unwrap_or_default();
+            because(
+                ErrorKind::Invalid,
+                format!("the pooler at {address} has no database {database:?}: add it to its settings"),
+            )
+        }
         "08P01" if message.contains("startup parameter") => {
             because(ErrorKind::Invalid, format!("the pooler at {address} refuses a parameter of the connection"))
         }
+        "08P01" => because(ErrorKind::Unavailable, format!("{address} does not take the connection for now")),
         code => match refused(code, message, options, Retry::Transient) {
             Fault::Failed(error) | Fault::Contention(error) => error,
             Fault::Unique(error) | Fault::Reference(error) | Fault::Refused(error) => error,

@@ -8,8 +8,13 @@ mod driver;
 mod error;
 mod migrate;
 mod options;
+#[cfg(test)]
+mod plans;
 mod session;
 mod stats;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod values;
 mod watch;
 

@@ -137,7 +137,7 @@ impl PgSession {
 
 /// Runs one statement of the extended protocol.
 async fn statement(link: &mut Link, text: String, arguments: PgArguments) -> Result<Given, sqlx::Error> {
-    let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(!link.is_pooled);
+    let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(link.keeps_statements());
     let mut given = Given { rows: Vec::new(), affected: 0 };
     let mut stream = link.connection.fetch_many(query);
     while let Some(part) = stream.try_next().await? {
