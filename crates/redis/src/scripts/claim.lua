@@ -98,7 +98,7 @@ for _, found in ipairs(redis.call('ZRANGEBYLEX', order_key(home, k, order), low,
         if after then
           op.adds[#op.adds + 1] = { key, after }
           if CLUSTER and candidate.promised then
-            promise(op, candidate, key, after, grants, need)
+            promise(k, candidate, key, after, grants, need, op.promises)
           end
         end
       end
@@ -119,7 +119,7 @@ for n, op in ipairs(ops) do
     redis.call('ZADD', change[1], 0, change[2])
   end
   if CLUSTER then
-    keep_promises(op)
+    keep_promises(op.promises)
   end
   local written = { '_revision', op.row._revision }
   for column, text in pairs(set) do

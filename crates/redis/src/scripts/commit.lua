@@ -88,7 +88,7 @@ end
 local function parse(transaction)
   transaction.id, transaction.retried = take(), take() == '1'
   for n = 1, count() do
-    local op = { n = n, what = take(), key = take_key(), k = kind(count()), adds = {}, removes = {}, promises = {} }
+    local op = { n = n, what = take(), key = take_key(), k = kind(count()) }
     if op.what == 'insert' then
       parse_insert(op)
     elseif op.what == 'update' then
@@ -147,6 +147,9 @@ end
 -- Judging: what a transaction adds to orders and takes out of them. What it takes and gives up of unique values lies over what is stored.
 local staged, needs
 
+-- What is to be done to orders: names of sorted sets and members in turn.
+local removes, adds, promises
+
 local function need(what, text)
   needs[#needs + 1] = what
   needs[#needs + 1] = text
@@ -191,12 +194,14 @@ local function move(op, order, before, old, after, new)
   end
   if before ~= after then
     if before then
-      op.removes[#op.removes + 1] = { key, before }
+      local n = #removes
+      removes[n + 1], removes[n + 2] = key, before
     end
     if after then
-      op.adds[#op.adds + 1] = { key, after }
+      local n = #adds
+      adds[n + 1], adds[n + 2] = key, after
       if CLUSTER and order.promised then
-        promise(op, order, key, after, grants, need)
+        promise(op.k, order, key, after, grants, need, promises)
       end
     end
   end
@@ -263,7 +268,7 @@ end
 local judges = { insert = judge_insert, update = judge_update, delete = judge_delete, index = judge_index }
 
 local function judge(transaction)
-  staged, needs = {}, { 'need' }
+  staged, needs, removes, adds, promises = {}, { 'need' }, {}, {}, {}
   for n, op in ipairs(transaction) do
     local refused
     local condition = op.condition
@@ -317,16 +322,20 @@ local function withdraw(op)
   end
 end
 
+-- Each record is in one operation only, so that what they do to orders can be done at once.
+local function apply_orders()
+  for n = 1, #removes, 2 do
+    redis.call('ZREM', removes[n], removes[n + 1])
+  end
+  for n = 1, #adds, 2 do
+    redis.call('ZADD', adds[n], 0, adds[n + 1])
+  end
+  if CLUSTER then
+    keep_promises(promises)
+  end
+end
+
 local function apply_one(op)
-  for _, change in ipairs(op.removes) do
-    redis.call('ZREM', change[1], change[2])
-  end
-  for _, change in ipairs(op.adds) do
-    redis.call('ZADD', change[1], 0, change[2])
-  end
-  if #op.promises > 0 then
-    keep_promises(op)
-  end
   if op.what == 'insert' then
     redis.call('HSET', op.key, unpack(ARGV, op.from, op.to))
     if op.stream then
@@ -375,6 +384,7 @@ for n = 1, count() do
     answer = judge(transaction)
     if not answer then
       answer = { 'done' }
+      apply_orders()
       for place, op in ipairs(transaction) do
         answer[place + 1] = apply_one(op)
       end

@@ -13,28 +13,28 @@ local function below(a, b)
 end
 
 -- Asks for a grant where the promise does not cover a member that is to be added.
-local function promise(op, order, key, text, grants, need)
+local function promise(k, order, key, text, grants, need, promises)
   local name = key .. ':promise'
   local held = redis.call('HMGET', name, 'bound', 'floor')
   local bound = order.fixed and (string.match(text, '^([^%z]*%z)')) or text
   if held[1] and not below(bound, held[1]) then
     return
   end
-  local what = 'home ' .. op.k.name .. '.' .. order.name .. ' '
+  local what = 'home ' .. k.name .. '.' .. order.name .. ' '
   local granted = grants[what]
   if
     granted
     and not below(bound, granted.bound)
     and not (held[2] and tonumber(held[2]) >= tonumber(granted.token))
   then
-    op.promises[#op.promises + 1] = { name, granted.bound }
+    promises[#promises + 1] = { name, granted.bound }
   else
     need(what, bound)
   end
 end
 
-local function keep_promises(op)
-  for _, kept in ipairs(op.promises) do
+local function keep_promises(promises)
+  for _, kept in ipairs(promises) do
     local bound = redis.call('HGET', kept[1], 'bound')
     if not bound or below(kept[2], bound) then
       redis.call('HSET', kept[1], 'bound', kept[2])

@@ -10,7 +10,7 @@ use aquifer_core::{
 };
 use aquifer_testkit::{Server, url};
 
-use crate::records::{commit_in_the_end, message, open};
+use crate::records::{commit_in_the_end, message, open, plain_for};
 use crate::support;
 
 const TENANTS: usize = 20;
@@ -199,7 +199,7 @@ async fn an_idle_tenant_costs_nothing() {
     // The first look finds the bound of the one that had something too low; after it the registry alone is read.
     assert!(backend.claim(&soon).await.unwrap().is_empty());
     let registry = format!("{prefix}:registry:{{messages.by_expiry}}:homes");
-    let mut plain = support::plain_for(&server, &registry);
+    let mut plain = plain_for(&server, &registry);
     let bounds: Vec<String> = redis::cmd("ZRANGE").arg(&registry).arg(0).arg(-1).query(&mut plain).unwrap();
     assert_eq!(bounds.len(), TENANTS);
     assert!(bounds.iter().all(|bound| bound.starts_with(&later.to_string())), "{bounds:?}");

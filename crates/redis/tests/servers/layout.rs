@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use aquifer_core::{BackendExt, Condition, Entity, Operation, Transaction};
 use aquifer_testkit::{Server, url};
 
-use crate::records::{events, insert, open};
+use crate::records::{events, insert, open, plain_for};
 use crate::support;
 
 type Entries = Vec<(String, HashMap<String, String>)>;
 
 /// What a plain client reads of a stream, and the slot that it is in.
 fn read(server: &str, stream: &str, after: &str) -> Entries {
-    let mut plain = support::plain_for(server, stream);
+    let mut plain = plain_for(server, stream);
     redis::cmd("XRANGE").arg(stream).arg(after).arg("+").query(&mut plain).unwrap()
 }
 
@@ -56,7 +56,7 @@ async fn streams(server: Server) {
     for first in [1, 7] {
         backend.commit_one(delete(first)).await.unwrap();
     }
-    let exists: bool = redis::cmd("EXISTS").arg(&stream).query(&mut support::plain_for(&server, &stream)).unwrap();
+    let exists: bool = redis::cmd("EXISTS").arg(&stream).query(&mut plain_for(&server, &stream)).unwrap();
     assert!(!exists);
     support::remove(&server, &prefix);
 }

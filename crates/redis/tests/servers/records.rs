@@ -10,7 +10,7 @@ use aquifer_core::{
 };
 use aquifer_redis::{RedisBackend, RedisOptions};
 
-use crate::support;
+use crate::support::{self, plain};
 
 /// A backend below a prefix of its own.
 pub(crate) async fn open(url: &str, prefix: &str) -> Arc<dyn Backend> {
@@ -92,4 +92,14 @@ async fn wait_after(error: Error, began: Instant) {
     assert_ne!(error.retry(), aquifer_core::Retry::Permanent, "{error:?}");
     assert!(began.elapsed() < Duration::from_secs(60), "it does not recover: {error:?}");
     tokio::time::sleep(Duration::from_millis(30)).await;
+}
+
+/// A connection of the plain driver to the node of a cluster, or to the server, that has a key.
+pub(crate) fn plain_for(url: &str, key: &str) -> redis::Connection {
+    let mut first = plain(url);
+    let asked: redis::RedisResult<redis::Value> = redis::cmd("TYPE").arg(key).query(&mut first);
+    match asked.as_ref().err().and_then(redis::RedisError::redirect_node) {
+        Some((address, _)) => plain(&format!("redis://{address}")),
+        None => first,
+    }
 }

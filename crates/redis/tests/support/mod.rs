@@ -1,5 +1,5 @@
 //! What the tests of this crate share.
-#![allow(dead_code, reason = "each test target uses a part of it")]
+#![expect(clippy::expect_used, reason = "a test without its server has to fail")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,15 +46,5 @@ pub(crate) fn remove(url: &str, prefix: &str) {
         for key in keys {
             let _ = connection.unlink::<_, i64>(key);
         }
-    }
-}
-
-/// A connection of the plain driver to the node of a cluster, or to the server, that has a key.
-pub(crate) fn plain_for(url: &str, key: &str) -> redis::Connection {
-    let mut first = plain(url);
-    let asked: redis::RedisResult<redis::Value> = redis::cmd("TYPE").arg(key).query(&mut first);
-    match asked.as_ref().err().and_then(redis::RedisError::redirect_node) {
-        Some((address, _)) => plain(&format!("redis://{address}")),
-        None => first,
     }
 }
