@@ -12,6 +12,26 @@ const MAX_OVERFLOW: u32 = 10;
 /// What SQLAlchemy keeps where only `max_overflow` is given.
 const POOL_SIZE: u32 = 5;
 
+/// The options of SQLAlchemy and of drivers that become something else.
+const FOREIGN: [&str; 13] = [
+    "pool_size",
+    "max_overflow",
+    "pool_timeout",
+    "pool_recycle",
+    "pool_pre_ping",
+    "check_same_thread",
+    "prepared_statement_cache_size",
+    "ssl",
+    "ssl_mode",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+    "timeout",
+];
+
+/// The longest name that is compared with those there are.
+const LONGEST: usize = 64;
+
 /// A URL in Aquifer's words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Canonical {
@@ -106,6 +126,9 @@ fn translate(
     for option in query.split('&').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let Some(becomes) = becomes(family, name) else {
+            if let Some(meant) = slip_of(family, name) {
+                return Err(format!("the option {meant} rather than {name:?}"));
+            }
             options.push((name.to_owned(), option.to_owned()));
             continue;
         };
@@ -123,12 +146,9 @@ fn translate(
                 let value = form(&value).map_err(|takes| format!("{takes} for its option {name}"))?;
                 options.push((target.to_owned(), format!("{target}={}", takes::option_value(&value))));
             }
-            Becomes::Nothing(why) => dropped.extend(
-                ["pool_size", "max_overflow", "pool_timeout", "pool_recycle", "pool_pre_ping", "check_same_thread"]
-                    .into_iter()
-                    .find(|known| *known == name)
-                    .map(|name| (name, why)),
-            ),
+            Becomes::Nothing(why) => {
+                dropped.extend(FOREIGN.into_iter().find(|known| *known == name).map(|name| (name, why)));
+            }
         }
     }
     if let Some(place) = place {
@@ -141,6 +161,15 @@ fn translate(
     }
     refuse_twice(&options)?;
     Ok(options.into_iter().map(|(_, option)| option).collect())
+}
+
+/// The option of which `name` is one slip away. The backends, which refuse what they do not know, have not heard of it.
+fn slip_of(family: Family, name: &str) -> Option<&'static str> {
+    let bare = |name: &str| name.replace(['-', '_'], "").to_ascii_lowercase();
+    let is_near = |known: &str| strsim::osa_distance(name, known) == 1 && bare(name) != bare(known);
+    // Short names are near to too many others.
+    let known = FOREIGN.into_iter().filter(|known| known.len() > 7 && becomes(family, known).is_some());
+    known.into_iter().find(|known| name.len() <= LONGEST && is_near(known))
 }
 
 /// The size of SQLAlchemy's pool.
@@ -286,6 +315,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         for (query, text) in [
+            ("pool_sise=3", "the option pool_size rather than \"pool_sise\""),
             ("pool_size=many", "a number for its option pool_size"),
             ("pool_size=0", "write max_connections=N"),
             ("max_overflow=-1", "write max_connections=N"),

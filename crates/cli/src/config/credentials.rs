@@ -13,13 +13,15 @@ use super::values::Values;
 /// The variable whose presence in the environment says that the credentials come from there.
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 
-/// Variables and the options of the URL that say the same.
-const OPTIONS: [(&str, &str); 4] = [
+/// Variables of keys, and the options of the URL that say the same.
+const KEYS: [(&str, &str); 3] = [
     (ACCESS_KEY, "access_key_id"),
     ("AWS_SECRET_ACCESS_KEY", "secret_access_key"),
     ("AWS_SESSION_TOKEN", "session_token"),
-    ("AWS_PROFILE", "profile"),
 ];
+
+/// The variable and the option of a profile.
+const PROFILE: (&str, &str) = ("AWS_PROFILE", "profile");
 
 /// Those of AWS's variables in `.env` that count: variable, option and value.
 #[derive(Clone, Default)]
@@ -32,16 +34,25 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Takes them out of `.env`. None count where the environment has credentials.
+    /// Takes them out of `.env`. None count where the environment says the same, and a profile only where there are no keys.
     pub(super) fn of(dot_env: &Variables) -> Self {
-        if std::env::var_os(ACCESS_KEY).is_some_and(|value| !value.is_empty()) {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        Self::chosen(dot_env, is_set)
+    }
+
+    fn chosen(dot_env: &Variables, is_set: impl Fn(&str) -> bool) -> Self {
+        let value = |name: &str| dot_env.iter().rev().find(|(known, _)| known == name)?.1.clone();
+        let option = |(name, option): &(&'static str, &'static str)| {
+            value(name).filter(|value| !value.is_empty()).map(|value| (*name, *option, value))
+        };
+        if is_set(ACCESS_KEY) {
             return Self::default();
         }
-        let value = |name: &str| dot_env.iter().rev().find(|(known, _)| known == name)?.1.clone();
-        let option = |(name, option): (&'static str, &'static str)| {
-            value(name).filter(|value| !value.is_empty()).map(|value| (name, option, value))
-        };
-        Self(OPTIONS.into_iter().filter_map(option).collect())
+        let keys: Vec<_> = KEYS.iter().filter_map(option).collect();
+        match keys.is_empty() && !is_set(PROFILE.0) {
+            true => Self(option(&PROFILE).into_iter().collect()),
+            false => Self(keys),
+        }
     }
 
     /// Adds them to a DynamoDB URL that names no credentials of its own.
@@ -49,7 +60,8 @@ impl Credentials {
         let (scheme, rest) = url.split_once("://")?;
         let query = rest.split_once('?').map_or("", |(_, query)| query);
         let has_own = query.split('&').any(|option| {
-            OPTIONS.iter().any(|(_, name)| option.split_once('=').is_some_and(|(known, _)| known == *name))
+            let name = option.split_once('=').map_or(option, |(name, _)| name);
+            KEYS.iter().chain([&PROFILE]).any(|(_, known)| *known == name)
         });
         if !scheme.eq_ignore_ascii_case("dynamodb") || has_own || self.0.is_empty() {
             return None;
@@ -82,6 +94,23 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_go_before_a_profile_and_the_environment_before_the_file() {
+        let dot_env: Variables =
+            [(ACCESS_KEY, "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_PROFILE", "c"), (ACCESS_KEY, "d")]
+                .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+                .into();
+        let chosen = |dot_env: &Variables, set: &str| {
+            let Credentials(options) = Credentials::chosen(dot_env, |name| name == set);
+            options.into_iter().map(|(_, name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(chosen(&dot_env, ""), "access_key_id=d secret_access_key=b");
+        assert_eq!(chosen(&dot_env, "AWS_PROFILE"), "access_key_id=d secret_access_key=b");
+        assert_eq!(chosen(&dot_env, ACCESS_KEY), "");
+        let profile = dot_env[2..3].to_vec();
+        assert_eq!((chosen(&profile, "").as_str(), chosen(&profile, "AWS_PROFILE").as_str()), ("profile=c", ""));
+    }
 
     #[test]
     fn only_a_url_of_dynamodb_without_credentials_takes_them() {

@@ -27,6 +27,8 @@ struct Proposal {
     key: &'static str,
     value: String,
     source: Source,
+    /// Whether it gives way to any other from the same place.
+    is_fallback: bool,
 }
 
 /// Sets what the collected variables set, where no own variable of Aquifer goes before them. Returns what came of each.
@@ -71,7 +73,12 @@ impl<'a> SystemUse<'a> {
                     self.note(given, Some(DATABASE), None);
                     winner = Some(&given.name);
                     if !self.is_overruled(DATABASE, given.source.level()) {
-                        proposals.push(Proposal { key: DATABASE, value: given.read()?, source: given.source.clone() });
+                        proposals.push(Proposal {
+                            key: DATABASE,
+                            value: given.read()?,
+                            source: given.source.clone(),
+                            is_fallback: given.alias.gives == Gives::Fallback,
+                        });
                     }
                 }
             }
@@ -121,7 +128,7 @@ impl<'a> SystemUse<'a> {
         }
         let of_options = options.iter().map(|(_, _, source)| source.clone());
         let source = Source::several(used.iter().map(|given| given.source.clone()).chain(of_options));
-        Ok(Some(Proposal { key: DATABASE, value: self.url(kind, address, &source)?, source }))
+        Ok(Some(Proposal { key: DATABASE, value: self.url(kind, address, &source)?, source, is_fallback: false }))
     }
 
     /// The URL of the address; that of `DATABASE_URL` where it says all of this and more.
@@ -208,7 +215,7 @@ impl<'a> SystemUse<'a> {
                 }
             }
         }
-        Ok(Some(Proposal { key: LISTEN, value: format!("{host}:{port}"), source }))
+        Ok(Some(Proposal { key: LISTEN, value: format!("{host}:{port}"), source, is_fallback: false }))
     }
 
     /// Single settings, and what does nothing.
@@ -219,7 +226,12 @@ impl<'a> SystemUse<'a> {
                 Gives::Setting(key) => {
                     self.note(given, Some(key), None);
                     if !self.is_overruled(key, given.source.level()) {
-                        proposals.push(Proposal { key, value: given.read()?, source: given.source.clone() });
+                        proposals.push(Proposal {
+                            key,
+                            value: given.read()?,
+                            source: given.source.clone(),
+                            is_fallback: false,
+                        });
                     }
                 }
                 Gives::Nothing(why) => {
@@ -269,7 +281,11 @@ fn settle(mut proposals: Vec<Proposal>, values: &mut Values) -> Result<()> {
         let (key, level) = (strongest.key, strongest.source.level());
         let (about, others): (Vec<_>, Vec<_>) = proposals.into_iter().partition(|proposal| proposal.key == key);
         proposals = others;
-        let mut about = about.into_iter().filter(|proposal| proposal.source.level() == level);
+        let mut about: Vec<_> = about.into_iter().filter(|proposal| proposal.source.level() == level).collect();
+        if about.iter().any(|proposal| !proposal.is_fallback) {
+            about.retain(|proposal| !proposal.is_fallback);
+        }
+        let mut about = about.into_iter();
         let Some(mut first) = about.next() else { continue };
         for other in about {
             let is_same =

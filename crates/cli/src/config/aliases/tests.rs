@@ -223,6 +223,7 @@ fn flows_of_strom_are_a_file_unless_there_is_a_database() {
     assert_eq!(url(&[("STROM_FLOWS_PATH", "/a b/flows.json"), ("STROM_DATA_DIR", "/data")]), "json:/a%20b/flows.json");
     assert_eq!(url(&[("STROM_DATA_DIR", "/data/")]), "json:/data/flows.json");
     assert_eq!(url(&[("STROM_FLOWS_PATH", "/a.json"), ("STROM_DATABASE_URL", "postgres://h/d")]), "postgres://h/d");
+    assert_eq!(url(&[("STROM_FLOWS_PATH", "/a.json"), ("DATABASE_URL", "postgres://h/d")]), "postgres://h/d");
 }
 
 #[test]
