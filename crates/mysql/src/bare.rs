@@ -25,7 +25,8 @@ pub async fn bare_rates(options: &MysqlOptions, duration: Duration) -> Result<Ba
     );
     run(&connector, &connection, create).await?;
     let value = "x".repeat(BARE_ROW_BYTES);
-    let measured = BareRates::measure_async(duration, |rows| insert(&connector, &connection, &table, &value, rows)).await;
+    let measured =
+        BareRates::measure_async(duration, |rows| insert(&connector, &connection, &table, &value, rows)).await;
     let dropped = run(&connector, &connection, format!("DROP TABLE {table}")).await;
     // The server notices the end anyway.
     let _ = connection.into_inner().close().await;

@@ -33,6 +33,7 @@ impl Connector {
     /// # Errors
     /// `Unavailable`, `Unauthorized` or `Invalid`, naming the server and what to change.
     pub(crate) async fn open(options: MysqlOptions) -> Result<(Self, MySqlConnection)> {
+        options.tls.check_files()?;
         let place = Place::new(&options);
         let mut connection = raw(&options, &place).await?;
         let patience = options.connect_timeout;
@@ -127,10 +128,9 @@ fn settings(options: &MysqlOptions, flavour: Flavour) -> String {
             "transaction_isolation = 'READ-COMMITTED', max_execution_time = {}, information_schema_stats_expiry = 0",
             options.request_timeout.as_millis()
         ),
-        Flavour::Mariadb => format!(
-            "tx_isolation = 'READ-COMMITTED', max_statement_time = {}",
-            options.request_timeout.as_secs_f64()
-        ),
+        Flavour::Mariadb => {
+            format!("tx_isolation = 'READ-COMMITTED', max_statement_time = {}", options.request_timeout.as_secs_f64())
+        }
     };
     format!(
         "SET sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', \

@@ -52,8 +52,7 @@ impl Place {
                 "{server} cannot be reached ({cause}): check host and port in the URL, and whether the server runs"
             )),
             SqlxError::Configuration(cause) if cause.to_string().contains("RSA") => Error::invalid(format!(
-                "the password of {:?} goes to {server} only over an encrypted connection: set ssl-mode=required, \
-                 or connect through the server's socket",
+                "the password of {:?} goes to {server} only over an encrypted connection: set ssl-mode=required",
                 self.user
             )),
             SqlxError::Configuration(cause) => Error::invalid(format!("cannot connect to {server}: {cause}")),
@@ -65,9 +64,9 @@ impl Place {
                     self.user
                 ),
             ),
-            SqlxError::Protocol(_) => Error::unavailable(format!(
-                "{server} does not answer as MySQL does: check host and port in the URL"
-            )),
+            SqlxError::Protocol(_) => {
+                Error::unavailable(format!("{server} does not answer as MySQL does: check host and port in the URL"))
+            }
             _ => return self.failed(error),
         };
         translated.with_source(error)
@@ -112,7 +111,9 @@ impl Place {
             },
             SqlxError::Io(cause) => Error::unavailable(format!("the connection to {server} broke ({cause})")),
             SqlxError::PoolClosed => Error::unavailable("the database is closed").with_retry(Retry::Permanent),
-            SqlxError::Protocol(_) => Error::unavailable(format!("the connection to {server} broke: its reply is unreadable")),
+            SqlxError::Protocol(_) => {
+                Error::unavailable(format!("the connection to {server} broke: its reply is unreadable"))
+            }
             SqlxError::ColumnDecode { .. } | SqlxError::Decode(_) => {
                 Error::corrupt(format!("{server} gave a value that is not of its column's type"))
             }
@@ -154,10 +155,9 @@ impl Place {
             1205 | 1213 | 3572 | 1020 | 1412 | 1615 | 3101 => {
                 transient(format!("others held what was to be locked on {server} for too long"))
             }
-            1114 | 1021 | 1026 | 1030 | 1037 | 1038 | 1041 | 1206 | 3019 => transient(format!(
-                "{server} has no room left ({}): nothing was stored, make room",
-                error.message()
-            )),
+            1114 | 1021 | 1026 | 1030 | 1037 | 1038 | 1041 | 1206 | 3019 => {
+                transient(format!("{server} has no room left ({}): nothing was stored, make room", error.message()))
+            }
             1290 | 1792 | 1836 | 1874 | 3906 => transient(format!(
                 "{server} is read-only ({}): name the primary in the URL, or make it writable",
                 error.message()

@@ -12,7 +12,6 @@ mod session;
 mod tls;
 mod values;
 
-
 pub use backend::MysqlBackend;
 pub use bare::bare_rates;
 pub use options::MysqlOptions;

@@ -57,7 +57,9 @@ async fn locked(
 ) -> Result<Migration> {
     let locked = session.texts(&format!("SELECT CAST(GET_LOCK({LOCK}, {WAIT}) AS CHAR)")).await;
     if locked.map_err(Fault::into_error)?.concat() != ["1"] {
-        return Err(Error::unavailable(format!("another process has been migrating the database {database:?} for long")));
+        return Err(Error::unavailable(format!(
+            "another process has been migrating the database {database:?} for long"
+        )));
     }
     let to = schema.version;
     let from = match schema_version(session).await? {

@@ -149,14 +149,14 @@ impl MysqlOptions {
         charset(given.text("charset"))?;
         self.tls = Tls::read(&mut given)?;
         self.socket = match (given.text("socket"), given.text("unix_socket")) {
-            (Some(_), Some(_)) => return Err(Error::invalid("the options socket and unix_socket are the same: keep one")),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("the options socket and unix_socket are the same: keep one"));
+            }
             (socket, other) => socket.or(other).map(PathBuf::from),
         };
         let number = |given: Option<u32>, default| given.unwrap_or(default);
-        self.max_connections =
-            number(given.number("max_connections", 1, MOST_CONNECTIONS)?, self.max_connections);
-        self.min_connections =
-            number(given.number("min_connections", 0, self.max_connections)?, self.min_connections);
+        self.max_connections = number(given.number("max_connections", 1, MOST_CONNECTIONS)?, self.max_connections);
+        self.min_connections = number(given.number("min_connections", 0, self.max_connections)?, self.min_connections);
         for (name, place) in [
             ("acquire_timeout", &mut self.acquire_timeout),
             ("idle_timeout", &mut self.idle_timeout),

@@ -1,5 +1,6 @@
 //! How the connection is encrypted.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use aquifer_core::{Error, Result, UrlOptions};
@@ -62,7 +63,9 @@ impl Tls {
         }
         let is_off = mode == Some(SslMode::Disabled) || wanted == Some(false);
         if is_off && (ca.is_some() || certificate.is_some()) {
-            return Err(Error::invalid("the options ssl_ca, ssl_cert and ssl_key of mysql need ssl-mode=required or more"));
+            return Err(Error::invalid(
+                "the options ssl_ca, ssl_cert and ssl_key of mysql need ssl-mode=required or more",
+            ));
         }
         let mode = match (mode, wanted) {
             (Some(SslMode::Disabled | SslMode::Preferred), Some(true)) => {
@@ -80,6 +83,22 @@ impl Tls {
             (None, None) => SslMode::Preferred,
         };
         Ok(Self { mode, ca, certificate, key })
+    }
+
+    /// Looks whether the files can be read, because the driver does not say which one cannot.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the option and the file.
+    pub(crate) fn check_files(&self) -> Result<()> {
+        for (option, file) in [("ssl_ca", &self.ca), ("ssl_cert", &self.certificate), ("ssl_key", &self.key)] {
+            if let Some(path) = file
+                && let Err(error) = File::open(path)
+            {
+                let message = format!("the file {} of the option {option} cannot be read", path.display());
+                return Err(Error::invalid(message).with_source(error));
+            }
+        }
+        Ok(())
     }
 
     /// Puts it into the driver's options.

@@ -10,6 +10,7 @@ use aquifer_testkit::Server;
 use async_trait::async_trait;
 use support::Scratch;
 
+#[expect(dead_code, clippy::expect_used, reason = "other tests of the server ask for more, and these may panic")]
 mod support;
 
 /// A server on which each case has a database of its own.

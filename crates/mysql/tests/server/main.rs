@@ -1,7 +1,7 @@
 //! What the conformance suite cannot know: plans, refusals, dead locks, broken migrations, lost replies, restarts. On MariaDB, and on MySQL
 //! where it is to be had.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::expect_used, clippy::panic, reason = "the helpers of tests may panic")]
 
 mod contention;
 mod faults;

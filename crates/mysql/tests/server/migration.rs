@@ -1,6 +1,9 @@
 //! A migration that ended half-way is done again.
 
-use aquifer_core::{Backend, BackendExt, Column, ColumnType, Index, Key, Kind, Migration, Operation, Record, SCHEMA, Schema, Transaction};
+use aquifer_core::{
+    Backend, BackendExt, Column, ColumnType, Index, Key, Kind, Migration, Operation, Record, SCHEMA, Schema,
+    Transaction,
+};
 use aquifer_mysql::MysqlBackend;
 use aquifer_sql::{MARIADB, MYSQL, migration};
 use aquifer_testkit::Server;
@@ -41,12 +44,9 @@ async fn a_first_migration_that_ended_half_way_is_finished() {
         let backend = migrated(&scratch).await;
         backend.commit_one(insert("a")).await.expect("it commits");
         // As if the process had ended before the last tables.
-        for statement in [
-            "DELETE FROM aquifer_meta",
-            "DROP TABLE parts",
-            "DROP TABLE workers",
-            "DROP TABLE correlations",
-        ] {
+        for statement in
+            ["DELETE FROM aquifer_meta", "DROP TABLE parts", "DROP TABLE workers", "DROP TABLE correlations"]
+        {
             scratch.ask(statement).await;
         }
         assert_eq!(backend.ping().await.expect("a sign of life").schema_version, 0);

@@ -1,8 +1,9 @@
 //! Every listing takes the index that is declared for it, and sorts nothing.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use aquifer_core::{Claim, ColumnType, Kind, Record, SCHEMA, Scan, Timestamp, Value};
+use aquifer_core::{Claim, ColumnType, Index, Kind, Record, SCHEMA, Scan, Timestamp, Value};
 use aquifer_sql::{Catalog, MARIADB, MYSQL, Query, index_name};
 use aquifer_testkit::Server;
 use sqlx::mysql::MySqlConnection;
@@ -56,6 +57,33 @@ fn scans(kind: &'static Kind) -> Vec<Scan> {
     scans
 }
 
+/// The indexes that are longer than 3072 bytes with the key after them, at four bytes a character. The servers do not see that they
+/// are in the order of the key, and sort what the prefix leaves of them.
+const TOO_LONG: [&str; 5] = [
+    "audit_entries_by_target",
+    "workflow_versions_by_label",
+    "executions_by_workflow_status",
+    "executions_by_control",
+    "correlations_by_type",
+];
+
+/// Whether an index is one of those.
+fn is_too_long(kind: &Kind, index: &Index) -> bool {
+    let length = |column: &usize| {
+        let column = &kind.columns[*column];
+        let value = if column.column_type == ColumnType::Text { 4 * 255 + 2 } else { 8 };
+        value + usize::from(column.nullable)
+    };
+    kind.order(Some(index)).iter().map(length).sum::<usize>() > 3072
+}
+
+#[test]
+fn indexes_that_are_too_long_are_few_and_known() {
+    let indexes = SCHEMA.kinds.iter().flat_map(|kind| kind.indexes.iter().map(move |index| (*kind, index)));
+    let long = indexes.filter(|(kind, index)| is_too_long(kind, index)).map(|(kind, index)| index_name(kind, index));
+    assert_eq!(long.collect::<Vec<_>>(), TOO_LONG);
+}
+
 /// Table, access, key and remarks of the one table in the server's plan for a query.
 async fn plan(connection: &mut MySqlConnection, query: &Query) -> [String; 3] {
     let mut explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN FORMAT=TRADITIONAL {}", query.text)));
@@ -94,6 +122,7 @@ async fn listings_and_claims_take_their_index_and_sort_nothing() {
             .expect("the collation");
         let catalog = Catalog::new(dialect, &SCHEMA);
         let mut looked = 0;
+        let mut sorted = BTreeSet::new();
         for kind in SCHEMA.kinds.iter().copied() {
             let statements = catalog.of(kind).expect("a kind of the schema");
             for scan in scans(kind) {
@@ -103,26 +132,34 @@ async fn listings_and_claims_take_their_index_and_sort_nothing() {
                     // All columns of a unique index are given, and there is no such record.
                     continue;
                 }
-                let name = scan.declared_index().expect("an index").map(|index| index_name(kind, index));
-                assert_eq!(key, name.unwrap_or("PRIMARY".to_owned()), "{server}: {access}, {remarks}: {}", query.text);
-                assert!(!remarks.contains("filesort"), "{server}: {remarks}: {}", query.text);
                 looked += 1;
+                let name = scan.declared_index().expect("an index").map(|index| index_name(kind, index));
+                let name = name.unwrap_or("PRIMARY".to_owned());
+                if remarks.contains("filesort") {
+                    sorted.insert(name);
+                } else {
+                    assert_eq!(key, name, "{server}: {access}, {remarks}: {}", query.text);
+                }
             }
             for index in kind.indexes {
+                let (last, prefix) = index.columns.split_last().expect("columns");
                 let claim = Claim {
                     kind,
                     index: index.name,
-                    prefix: Vec::new(),
-                    up_to: Some(value(kind, index.columns[0])),
+                    prefix: prefix.iter().map(|column| value(kind, *column)).collect(),
+                    up_to: Some(value(kind, *last)),
                     limit: 10,
                     set: Vec::new(),
                 };
                 let query = statements.claim(&claim).expect("a query").expect("records");
                 let [_, key, remarks] = plan(&mut connection, &query).await;
                 assert_eq!(key, index_name(kind, index), "{server}: {}", query.text);
-                assert!(!remarks.contains("filesort"), "{server}: {remarks}: {}", query.text);
+                let is_known = TOO_LONG.contains(&key.as_str());
+                assert!(is_known || !remarks.contains("filesort"), "{server}: {remarks}: {}", query.text);
             }
         }
         assert!(looked > 300, "{looked} listings were looked at");
+        let known: BTreeSet<String> = TOO_LONG.into_iter().map(str::to_owned).collect();
+        assert!(sorted.is_subset(&known), "{server} sorts {sorted:?}");
     }
 }

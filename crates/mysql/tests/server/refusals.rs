@@ -31,7 +31,8 @@ async fn wrong_credentials_databases_and_ports_are_named() {
         let wrong = MysqlOptions { password: Some("s3cr3t".to_owned()), ..good.clone() };
         says(&refused(&wrong).await, ErrorKind::Unauthorized, &[&place, "check user and password"]);
 
-        let wrong = MysqlOptions { user: "nobody_here".to_owned(), password: Some("s3cr3t".to_owned()), ..good.clone() };
+        let wrong =
+            MysqlOptions { user: "nobody_here".to_owned(), password: Some("s3cr3t".to_owned()), ..good.clone() };
         says(&refused(&wrong).await, ErrorKind::Unauthorized, &["nobody_here"]);
 
         let wrong = MysqlOptions { database: "not_there".to_owned(), ..good.clone() };
@@ -85,7 +86,11 @@ async fn missing_rights_are_named_with_the_grant() {
         scratch.admin(&format!("GRANT SELECT ON `{database}`.* TO '{user}'@'%'")).await.expect("a right");
         let backend = MysqlBackend::open(limited.clone(), &SCHEMA).await.expect("it opens");
         let error = backend.migrate().await.expect_err("it cannot create");
-        says(&error, ErrorKind::Unauthorized, &["GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES"]);
+        says(
+            &error,
+            ErrorKind::Unauthorized,
+            &["GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES"],
+        );
 
         // What is granted is enough, and nothing more.
         let rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES";

@@ -61,11 +61,7 @@ async fn every_mode(server: &Instance) {
     let error = opens(with(&encrypted, SslMode::Disabled, None, "127.0.0.1")).await.expect_err("it is refused");
     assert!(matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Invalid), "{error:?}");
 
-    let files_missing = Tls {
-        mode: SslMode::VerifyCa,
-        ca: Some("/no/such/ca.pem".into()),
-        ..Tls::default()
-    };
+    let files_missing = Tls { mode: SslMode::VerifyCa, ca: Some("/no/such/ca.pem".into()), ..Tls::default() };
     let error = opens(MysqlOptions { tls: files_missing, ..options.clone() }).await.expect_err("there is no such file");
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
 }

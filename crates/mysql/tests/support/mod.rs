@@ -5,7 +5,7 @@ use std::str::FromStr;
 use aquifer_core::{Error, Result};
 use aquifer_mysql::MysqlOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
 /// A database that is dropped with this value.
 pub(crate) struct Scratch {
@@ -37,9 +37,7 @@ impl Scratch {
     }
 
     /// Runs a statement in the database of this value, and gives what it returns as text.
-    #[allow(dead_code, reason = "not every test target asks")]
     pub(crate) async fn ask(&self, statement: &str) -> Vec<Vec<String>> {
-        use sqlx::Row;
         let mut connection = self.connection().await.expect("a connection");
         let using = format!("USE `{}`", self.options.database);
         connection.execute(AssertSqlSafe(using)).await.expect("the database");
