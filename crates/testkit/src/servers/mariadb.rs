@@ -1,6 +1,6 @@
 //! MariaDB.
 
-use super::mysql::{account, tls_arguments};
+use super::mysql::{account, durability, tls_arguments};
 use super::{PASSWORD, Started, USER, strings};
 use crate::obtain::{Found, Image, Package, Release, Software, Source};
 use crate::run::{Daemon, Home, Probe, free_port};
@@ -17,7 +17,7 @@ pub(super) static SOFTWARE: Software = Software {
         port: Some(3306),
         environment: &[("MARIADB_ROOT_PASSWORD", PASSWORD), ("MARIADB_DATABASE", USER)],
         arguments: &["--max-connections=400"],
-        hasty: &["--innodb-flush-log-at-trx-commit=0"],
+        hasty: &["--innodb-flush-log-at-trx-commit=2"],
         probe: Probe::Mysql,
         url: "mysql://root:secret@127.0.0.1:{port}/aquifer",
     }),
@@ -43,7 +43,7 @@ pub(super) fn start(home: &mut Home, found: &Found) -> Result<Started> {
     let mut arguments = strings(["--no-defaults", &base, &format!("--datadir={data}"), "--skip-name-resolve"]);
     arguments.extend(strings([&format!("--port={port}"), "--bind-address=127.0.0.1", "--socket=mariadb.sock"]));
     arguments.extend(strings(["--max-connections=400", "--innodb-buffer-pool-size=128M"]));
-    arguments.push(format!("--innodb-flush-log-at-trx-commit={}", u8::from(home.options.durable)));
+    arguments.extend(durability(home));
     arguments.push(format!("--init-file={}", account.display()));
     arguments.extend(tls_arguments(&files));
     let program = home.program(&found.program, arguments);

@@ -18,7 +18,7 @@ pub(super) static SOFTWARE: Software = Software {
         port: Some(3306),
         environment: &[("MYSQL_ROOT_PASSWORD", PASSWORD), ("MYSQL_DATABASE", USER)],
         arguments: &["--max-connections=400", "--mysqlx=OFF"],
-        hasty: &["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"],
+        hasty: &["--innodb-flush-log-at-trx-commit=2", "--skip-log-bin"],
         probe: Probe::Mysql,
         url: "mysql://root:secret@127.0.0.1:{port}/aquifer",
     }),
@@ -47,7 +47,7 @@ pub(super) fn start(home: &mut Home, found: &Found) -> Result<Started> {
     let mut arguments = common;
     arguments.extend(strings([&format!("--port={port}"), "--bind-address=127.0.0.1", "--socket=mysql.sock"]));
     arguments.extend(strings(["--max-connections=400", "--innodb-buffer-pool-size=128M", "--performance-schema=OFF"]));
-    arguments.push(format!("--innodb-flush-log-at-trx-commit={}", u8::from(home.options.durable)));
+    arguments.extend(durability(home));
     arguments.push(format!("--init-file={}", account.display()));
     arguments.extend(tls_arguments(&files));
     let program = home.program(&found.program, arguments);
@@ -63,6 +63,17 @@ pub(super) fn account() -> String {
          CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n\
          GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
     )
+}
+
+/// How much MySQL and MariaDB wait for the disk. A quick one makes and drops tables several times as fast, and loses nothing
+/// when it is killed, only when the machine crashes.
+pub(super) fn durability(home: &Home) -> Vec<String> {
+    if home.options.durable {
+        return strings(["--innodb-flush-log-at-trx-commit=1"]);
+    }
+    let mut arguments = strings(["--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"]);
+    arguments.extend(strings(["--skip-innodb-doublewrite", "--innodb-file-per-table=0"]));
+    arguments
 }
 
 /// The server's certificate, for MySQL and MariaDB.
