@@ -1,5 +1,6 @@
 //! The backend: the contract over DynamoDB's tables.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aquifer_core::{
@@ -31,12 +32,8 @@ const MAX_TRANSACTION_BYTES: usize = 3 << 20;
 /// A backend that keeps everything in tables of DynamoDB.
 #[derive(Debug)]
 pub struct DynamoBackend {
-    calls: Calls,
-    layout: Layout,
-    cache: Cache,
-    notifier: Notifier,
+    committer: Arc<Committer>,
     capacity: Option<(i64, i64)>,
-    capabilities: Capabilities,
     closed: AtomicBool,
 }
 
@@ -65,15 +62,9 @@ impl DynamoBackend {
             push: false,
             durable: true,
         };
-        Ok(Self {
-            calls,
-            layout,
-            cache: Cache::default(),
-            notifier: Notifier::default(),
-            capacity: options.capacity,
-            capabilities,
-            closed: AtomicBool::new(false),
-        })
+        let (cache, notifier) = (Cache::default(), Notifier::default());
+        let committer = Arc::new(Committer { calls, layout, cache, notifier, capabilities });
+        Ok(Self { committer, capacity: options.capacity, closed: AtomicBool::new(false) })
     }
 
     fn open_for(&self, operation: &'static str) -> Result<()> {
@@ -83,16 +74,6 @@ impl DynamoBackend {
             return Err(named(closed, operation));
         }
         Ok(())
-    }
-
-    fn committer(&self) -> Committer<'_> {
-        Committer {
-            calls: &self.calls,
-            layout: &self.layout,
-            cache: &self.cache,
-            notifier: &self.notifier,
-            capabilities: self.capabilities,
-        }
     }
 }
 
@@ -107,23 +88,25 @@ impl Backend for DynamoBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        self.committer.capabilities
     }
 
     async fn migrate(&self) -> Result<Migration> {
         self.open_for("migrate")?;
-        migrate::migrate(&self.calls, &self.layout, self.capacity).await.map_err(|error| named(error, "migrate"))
+        migrate::migrate(&self.committer.calls, &self.committer.layout, self.capacity)
+            .await
+            .map_err(|error| named(error, "migrate"))
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Record>>> {
         self.open_for("get")?;
         let read = async {
-            let found = read::records(&self.calls, &self.layout, keys).await?;
+            let found = read::records(&self.committer.calls, &self.committer.layout, keys).await?;
             let mut records = Vec::with_capacity(found.len());
             for (place, item) in found {
-                let table = self.layout.at(&place)?;
+                let table = self.committer.layout.at(&place)?;
                 if let Some(item) = &item {
-                    self.cache.put(place.clone(), values::known(table, item)?);
+                    self.committer.cache.put(place.clone(), values::known(table, item)?);
                 }
                 records.push(item.map(|item| values::record(table, item)).transpose()?);
             }
@@ -136,38 +119,39 @@ impl Backend for DynamoBackend {
         if let Err(error) = self.open_for("commit") {
             return transactions.iter().map(|_| Err(error.duplicate())).collect();
         }
-        let answers = self.committer().commit(&transactions).await;
+        let answers = self.committer.commit(transactions).await;
         answers.into_iter().map(|answer| answer.map_err(|error| named(error, "commit"))).collect()
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Page> {
         self.open_for("scan")?;
-        scan::scan(&self.calls, &self.layout, scan).await.map_err(|error| named(error, "scan"))
+        scan::scan(&self.committer.calls, &self.committer.layout, scan).await.map_err(|error| named(error, "scan"))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Record>> {
         self.open_for("claim")?;
-        let records = self.committer().claim(claim).await.map_err(|error| named(error, "claim"))?;
+        let records = self.committer.claim(claim).await.map_err(|error| named(error, "claim"))?;
         for record in &records {
-            self.notifier.notify(record.kind, record.key().partition());
+            self.committer.notifier.notify(record.kind, record.key().partition());
         }
         Ok(records)
     }
 
     async fn watch(&self, kind: &'static Kind) -> Result<Watch> {
         self.open_for("watch")?;
-        Ok(self.notifier.watch(kind))
+        Ok(self.committer.notifier.watch(kind))
     }
 
     async fn ping(&self) -> Result<Pong> {
         self.open_for("ping")?;
-        let version = meta::version(&self.calls, &self.layout).await.map_err(|error| named(error, "ping"))?;
-        Ok(Pong { schema_version: version, server: format!("DynamoDB at {}", self.calls.place()) })
+        let version =
+            meta::version(&self.committer.calls, &self.committer.layout).await.map_err(|error| named(error, "ping"))?;
+        Ok(Pong { schema_version: version, server: format!("DynamoDB at {}", self.committer.calls.place()) })
     }
 
     async fn stats(&self) -> Result<Stats> {
         self.open_for("stats")?;
-        stats::stats(&self.calls, &self.layout).await.map_err(|error| named(error, "stats"))
+        stats::stats(&self.committer.calls, &self.committer.layout).await.map_err(|error| named(error, "stats"))
     }
 
     async fn close(&self) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::read::{Columns, items};
 use crate::statement::{Alone, Statement, Write};
 use crate::values::{self, Item, blob, number};
 
-impl Committer<'_> {
+impl Committer {
     /// Takes records, lowest first.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl Committer<'_> {
         let (place, table) = self.layout.table(claim.kind)?;
         let order = table.order(Some(claim.index))?;
         let range = Range::of_claim(claim)?;
-        let mut merge = Merge::new(self.calls, (place, table), order, range.clone(), false);
+        let mut merge = Merge::new(&self.calls, (place, table), order, range.clone(), false);
         let mut taken: Vec<Record> = Vec::new();
         while taken.len() < claim.limit {
             let entries = merge.next(claim.limit - taken.len()).await;
@@ -35,7 +35,7 @@ impl Committer<'_> {
                 Ok(entries) if entries.is_empty() => break,
                 Ok(entries) => {
                     let places: Vec<Place> = entries.into_iter().map(|entry| entry.place).collect();
-                    items(self.calls, self.layout, &places, Columns::All).await.map(|found| (places, found))
+                    items(&self.calls, &self.layout, &places, Columns::All).await.map(|found| (places, found))
                 }
                 Err(error) => Err(error),
             };
@@ -141,7 +141,7 @@ impl Committer<'_> {
     async fn apply(&self, statement: &Statement, name: &str) -> Result<bool> {
         let mut pauses = Pauses::new();
         loop {
-            match statement.alone(self.calls).await {
+            match statement.alone(&self.calls).await {
                 Ok(Alone::Applied) => return Ok(true),
                 Ok(Alone::Refused(item)) => {
                     let bears = item.as_ref().and_then(|item| item.get(CLAIM)).and_then(|claim| claim.as_n().ok());

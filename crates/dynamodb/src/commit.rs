@@ -1,9 +1,12 @@
 //! Committing: each transaction of the contract as one request, many at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use aquifer_core::{Capabilities, Committed, Condition, Error, Notifier, Operation, Result, Trace, Transaction, check};
-use futures_util::future::join_all;
+use aquifer_core::{
+    Capabilities, Committed, Condition, Error, Notifier, Operation, Result, Retry, Trace, Transaction, check,
+};
+use tokio::task::JoinSet;
 
 use crate::cache::{Cache, Known};
 use crate::calls::{Calls, Pauses};
@@ -17,11 +20,11 @@ use crate::waves::waves;
 
 /// What committing needs.
 #[derive(Debug)]
-pub(crate) struct Committer<'a> {
-    pub(crate) calls: &'a Calls,
-    pub(crate) layout: &'a Layout,
-    pub(crate) cache: &'a Cache,
-    pub(crate) notifier: &'a Notifier,
+pub(crate) struct Committer {
+    pub(crate) calls: Calls,
+    pub(crate) layout: Layout,
+    pub(crate) cache: Cache,
+    pub(crate) notifier: Notifier,
     pub(crate) capabilities: Capabilities,
 }
 
@@ -34,24 +37,34 @@ struct Attempt<'a> {
     salt: u64,
 }
 
-impl Committer<'_> {
+impl Committer {
     /// Applies transactions, each answered for itself in the order given.
-    pub(crate) async fn commit(&self, transactions: &[Transaction]) -> Vec<Result<Committed>> {
-        let wave_of = waves(transactions);
+    pub(crate) async fn commit(self: &Arc<Self>, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
+        if let [transaction] = transactions.as_slice() {
+            return vec![self.one(transaction).await];
+        }
+        let wave_of = waves(&transactions);
         let last = wave_of.iter().max().copied().unwrap_or(0);
         let mut answers: Vec<Option<Result<Committed>>> = transactions.iter().map(|_| None).collect();
         for wave in 0..=last {
-            let members: Vec<usize> =
-                (0..transactions.len()).filter(|place| wave_of.get(*place) == Some(&wave)).collect();
-            let at_once =
-                members.iter().filter_map(|place| transactions.get(*place)).map(|transaction| self.one(transaction));
-            for (place, answer) in members.iter().zip(join_all(at_once).await) {
-                if let Some(slot) = answers.get_mut(*place) {
+            // Tasks of their own, because putting requests together takes more than one processor where there are many. They end with
+            // this future.
+            let mut tasks = JoinSet::new();
+            for (place, transaction) in
+                transactions.iter().enumerate().filter(|(place, _)| wave_of.get(*place) == Some(&wave))
+            {
+                let (committer, transaction) = (Arc::clone(self), transaction.clone());
+                tasks.spawn(async move { (place, committer.one(&transaction).await) });
+            }
+            while let Some(ended) = tasks.join_next().await {
+                if let Ok((place, answer)) = ended
+                    && let Some(slot) = answers.get_mut(place)
+                {
                     *slot = Some(answer);
                 }
             }
         }
-        let unanswered = || Err(Error::corrupt("a transaction was not answered"));
+        let unanswered = || Err(Error::unavailable("the commit was broken off").with_retry(Retry::Unknown));
         answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
     }
 
@@ -82,7 +95,7 @@ impl Committer<'_> {
         let mut pauses = Pauses::new();
         loop {
             let planner = Planner {
-                layout: self.layout,
+                layout: &self.layout,
                 transaction,
                 places: &attempt.places,
                 bases: &attempt.bases,
@@ -90,7 +103,7 @@ impl Committer<'_> {
                 salt: attempt.salt,
             };
             let plan = planner.plan()?;
-            match send(self.calls, &plan, || planner.token()).await? {
+            match send(&self.calls, &plan, || planner.token()).await? {
                 Outcome::Applied => return Ok(self.applied(transaction, plan)),
                 Outcome::Refused(old) => {
                     if let Some(error) = self.refusal(&mut attempt, &plan, old).await? {
@@ -152,7 +165,7 @@ impl Committer<'_> {
         let wanted: Vec<bool> = attempt.transaction.operations.iter().map(&mut wanted).collect();
         let places: Vec<Place> =
             attempt.places.iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(place, _)| place.clone()).collect();
-        let found = items(self.calls, self.layout, &places, Columns::Watched).await?;
+        let found = items(&self.calls, &self.layout, &places, Columns::Watched).await?;
         let mut traces = Vec::with_capacity(wanted.len());
         for ((place, basis), wanted) in attempt.places.iter().zip(&mut attempt.bases).zip(wanted) {
             if wanted {
@@ -225,7 +238,7 @@ impl Committer<'_> {
         let (Some(owner), Some(stale)) = (owner(table, item), stale(item)) else {
             return Err(Error::corrupt("the item of a unique value names no record"));
         };
-        let found = items(self.calls, self.layout, std::slice::from_ref(&owner), Columns::All).await?;
+        let found = items(&self.calls, &self.layout, std::slice::from_ref(&owner), Columns::All).await?;
         let Some(item) = found.get(&owner) else { return Ok(Some(stale)) };
         let record = values::record(self.layout.at(&owner)?, item.clone())?;
         let value = |column: usize| record.values.get(column).unwrap_or(&aquifer_core::Value::Null);
