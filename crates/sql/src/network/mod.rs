@@ -15,6 +15,8 @@ mod parameter;
 mod pool;
 mod read;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use backend::NetworkBackend;
 pub use driver::{Driver, Purpose};
