@@ -74,6 +74,8 @@ pub(crate) struct Client {
     /// The requests that may still be under way at once.
     places: Semaphore,
     is_closed: AtomicBool,
+    /// Whether the server has answered before: it knows the database then.
+    has_answered: AtomicBool,
 }
 
 impl Client {
@@ -112,7 +114,14 @@ impl Client {
         })?;
         let pipeline = format!("{}/v2/pipeline", options.url);
         let places = Semaphore::new(options.max_connections);
-        Ok(Self { http, options, pipeline, places, is_closed: AtomicBool::new(false) })
+        Ok(Self {
+            http,
+            options,
+            pipeline,
+            places,
+            is_closed: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
+        })
     }
 
     /// Sends a batch and reads what became of its steps.
@@ -212,6 +221,7 @@ impl Client {
     async fn accepted(&self, response: Response, access: Access) -> Result<Vec<u8>> {
         let status = response.status();
         if status == StatusCode::OK {
+            self.has_answered.store(true, Ordering::Relaxed);
             return read(response, MOST_REPLY_BYTES).await.map_err(|error| {
                 let message = format!("the reply of {} did not come whole", self.place_name());
                 Error::unavailable(message).with_retry(access.without_reply()).with_source(error)
@@ -222,6 +232,11 @@ impl Client {
         let mut said = String::from_utf8_lossy(&said).trim().to_owned();
         if let Some(token) = &self.options.auth_token {
             said = said.replace(token.as_str(), "***");
+        }
+        // A server that starts or stops does not know its databases for a moment.
+        if status == StatusCode::NOT_FOUND && self.has_answered.load(Ordering::Relaxed) {
+            let message = format!("{} does not find its database for now", self.place_name());
+            return Err(Error::unavailable(message).with_source(said));
         }
         Err(of_status(status, &said, self.place_name(), self.options.auth_token.is_some(), access))
     }
