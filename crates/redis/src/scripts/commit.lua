@@ -50,7 +50,7 @@ local function read_header(op)
   op.revision, op.bearer = found[1], found[2]
 end
 
-local function parse_insert(op)
+local function parse_insert(op, retried)
   op.from, op.to = take_span()
   op.members_from = at + 2
   local members = count()
@@ -64,7 +64,12 @@ local function parse_insert(op)
     at = at + entries * 2
     op.entries_to = at
   end
-  read_header(op)
+  if retried or CLUSTER then
+    read_header(op)
+  else
+    -- Whoever is new need not know more.
+    op.revision = redis.call('EXISTS', op.key) == 1
+  end
 end
 
 local function parse_update(op)
@@ -90,7 +95,7 @@ local function parse(transaction)
   for n = 1, count() do
     local op = { n = n, what = take(), key = take_key(), k = kind(count()) }
     if op.what == 'insert' then
-      parse_insert(op)
+      parse_insert(op, transaction.retried)
     elseif op.what == 'update' then
       parse_update(op)
     elseif op.what == 'delete' then
