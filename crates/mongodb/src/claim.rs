@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use aquifer_core::{Claim, Error, Record, Result};
+use aquifer_core::{Claim, Error, Record, Result, Retry};
 use futures_util::stream::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
 
@@ -64,14 +64,17 @@ async fn take(connection: &Connection, claim: &Claim, found: Vec<Record>) -> Res
     let command = doc! { "update": claim.kind.name, "updates": statements, "ordered": false, "writeConcern": concern };
     let taken = match connection.timed(Effect::Write, connection.database().run_command(command.clone())).await? {
         Ok(answer) => answered(claim, &answer)?,
-        // Whether the command arrived shows in the records, and doing it twice changes nothing more: each has a new revision then.
-        Err(error) if crate::error::code(&error).is_none() => {
+        Err(error) => {
+            let error = from_driver(&error, Effect::Write, &connection.options.hosts);
+            if error.retry() != Retry::Unknown {
+                return Err(error);
+            }
+            // Whether the command was done shows in the records, and doing it twice changes nothing more: each has a new revision then.
             tracing::debug!("the answer to a claim was lost, asking again");
             let again = connection.call(Effect::Write, connection.database().run_command(command)).await?;
             answered(claim, &again)?;
             None
         }
-        Err(error) => return Err(from_driver(&error, Effect::Write, &connection.options.hosts)),
     };
     let mine = match taken {
         Some(count) if count == found.len() => None,
@@ -95,7 +98,7 @@ fn answered(claim: &Claim, answer: &Document) -> Result<Option<usize>> {
             return Err(taken(claim.kind, message));
         }
         // Somebody else was faster with this one record; the others are ours.
-        if error.retry() != aquifer_core::Retry::Transient {
+        if error.retry() != Retry::Transient {
             return Err(error);
         }
     }

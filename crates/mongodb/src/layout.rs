@@ -73,14 +73,22 @@ pub(crate) fn is_unique(kind: &'static Kind, index: &Index) -> bool {
     kind.uniques.iter().any(|unique| unique.name == index.name)
 }
 
+/// The columns whose fields a document must have to be in an index: those that may be null, since an index holds no nulls. Of a unique
+/// constraint it is all of them, so that what holds the place of an absent record, or has given up a value for a moment, is in none.
+pub(crate) fn present(kind: &'static Kind, index: &'static Index) -> impl Iterator<Item = usize> {
+    let is_unique = is_unique(kind, index);
+    let is_nullable = |column: usize| kind.columns.get(column).is_some_and(|column| column.nullable);
+    index.columns.iter().copied().filter(move |column| is_unique || is_nullable(*column))
+}
+
 /// All indexes of a kind but that of the key.
 pub(crate) fn indexes(kind: &'static Kind) -> Vec<IndexModel> {
     let declared = kind.indexes.iter().chain(kind.uniques).map(|index| {
         let keys: Document =
             sorted_by(kind, Some(index)).into_iter().map(|column| (name(kind, column).to_owned(), 1.into())).collect();
-        // Only records in which no column is null: where one is, the field is missing.
-        let nullable = index.columns.iter().filter_map(|column| kind.columns.get(*column)).filter(|c| c.nullable);
-        let present: Document = nullable.map(|c| (c.name.to_owned(), doc! { "$exists": true }.into())).collect();
+        let present =
+            present(kind, index).map(|column| (name(kind, column).to_owned(), doc! { "$exists": true }.into()));
+        let present: Document = present.collect();
         let options = IndexOptions::builder()
             .name(index.name.to_owned())
             .unique(is_unique(kind, index).then_some(true))

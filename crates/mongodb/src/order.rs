@@ -5,7 +5,7 @@ use std::ops::Bound;
 use aquifer_core::{Index, Kind, Result, Scan, Value};
 use mongodb::bson::{Bson, Document, doc};
 
-use crate::layout::{ID, name, sorted_by};
+use crate::layout::{ID, name, present, sorted_by};
 use crate::values::{id_of, to_bson};
 
 /// What a scan asks of the database.
@@ -158,11 +158,10 @@ impl Range<'_> {
                 filter.insert(self.field(*column), range);
             }
         }
-        // The index holds no nulls; saying so lets the database use it.
-        for column in index.columns {
-            let is_nullable = self.kind.columns.get(*column).is_some_and(|column| column.nullable);
-            if is_nullable && !filter.contains_key(name(self.kind, *column)) {
-                filter.insert(self.field(*column), doc! { "$exists": true });
+        // The index holds no other documents; saying so lets the database use it.
+        for column in present(self.kind, index) {
+            if !filter.contains_key(name(self.kind, column)) {
+                filter.insert(self.field(column), doc! { "$exists": true });
             }
         }
         filter

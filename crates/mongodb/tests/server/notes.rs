@@ -35,8 +35,27 @@ aquifer_core::kind! {
     expiry expires_at;
 }
 
-/// Notes only.
-pub(crate) static NOTES: Schema = Schema { version: 1, kinds: &[Note::KIND] };
+aquifer_core::kind! {
+    /// Something that always has a title.
+    Page as "pages", columns PageColumn {
+        /// Whose it is.
+        tenant: String,
+        /// Its number.
+        number: i64,
+        /// Unique in the tenant, and never null.
+        title: String,
+    }
+    key(tenant, number) partition 1;
+    unique by_title(tenant, title);
+}
+
+/// Notes and pages.
+pub(crate) static NOTES: Schema = Schema { version: 1, kinds: &[Note::KIND, Page::KIND] };
+
+/// A page of tenant `t`.
+pub(crate) fn page(number: i64, title: &str) -> Page {
+    Page { tenant: "t".to_owned(), number, title: title.to_owned() }
+}
 
 impl Place {
     /// The backend over notes, migrated. Its connections are known to the server by the name of the database.

@@ -1,9 +1,9 @@
 //! What a transaction checks and does not write holds all the same until it is applied.
 
-use aquifer_core::{Backend, Condition, ErrorKind, Operation, Transaction};
+use aquifer_core::{Backend, Condition, Entity, ErrorKind, Operation, Transaction, Value};
 use futures_util::future::join;
 
-use crate::notes::{answer, check, commit, insert, revision, set, set_at};
+use crate::notes::{PageColumn, answer, check, commit, insert, page, revision, set, set_at};
 use crate::place::Place;
 
 /// Commits until others are out of the way.
@@ -68,4 +68,27 @@ async fn checks_leave_no_trace_that_counts() {
     assert_eq!(answers[0].as_ref().unwrap().revisions, [1, 0, 3]);
     assert!(answers[1].as_ref().is_err_and(aquifer_core::Error::is_conflict));
     assert_eq!((revision(&*backend, 1).await, revision(&*backend, 9).await), (1, 0));
+}
+
+#[tokio::test]
+async fn what_holds_a_place_takes_no_unique_value() {
+    let place = Place::new().unwrap();
+    let backend = place.notes("").await;
+    let key = |number| page(number, "").to_record().key();
+    let absent = |number| Operation::Check { key: key(number), condition: Condition::Absent };
+    let create = |number, title: &str| Operation::Insert(page(number, title).to_record());
+    // Several places at once, none of which has the field that may never be null.
+    let operations = vec![absent(8), absent(9), create(1, "a"), create(2, "b")];
+    assert_eq!(commit(&*backend, operations).await.unwrap(), [0, 0, 1, 1]);
+    // Two titles change hands within one call: a moment without any is no violation either.
+    let title = |number, title: &str| {
+        let set = vec![(PageColumn::title as usize, Value::from(title))];
+        Transaction::new(vec![absent(8), Operation::Update { key: key(number), condition: Condition::Exists, set }])
+    };
+    let answers = backend.commit(vec![title(1, "c"), title(2, "a"), title(1, "b")]).await;
+    let revisions: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().revisions[1]).collect();
+    assert_eq!(revisions, [2, 2, 3]);
+    let titles: Vec<_> = backend.get(&[key(1), key(2)]).await.unwrap().into_iter().flatten().collect();
+    let titles: Vec<_> = titles.iter().map(|page| page.values[PageColumn::title as usize].clone()).collect();
+    assert_eq!(titles, [Value::from("b"), Value::from("a")]);
 }
