@@ -9,6 +9,7 @@ mod error;
 mod migrate;
 mod options;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "the helpers of tests may fail")]
 mod plans;
 mod session;
 mod stats;

@@ -1,5 +1,7 @@
 //! What is wrong with a URL, a server or the way to it shows when the database is opened, with what to change.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "the helpers of tests may fail")]
+
 mod support;
 
 use aquifer_core::{Backend as _, Error, ErrorKind, SCHEMA};

@@ -1,5 +1,7 @@
 //! A server that stops, dies or loses its replies.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "the helpers of tests may fail")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What the contract does not say: connections are few, rights are few, changes are told, a replica is read.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "the helpers of tests may fail")]
+
 mod support;
 
 use std::sync::Arc;
