@@ -32,7 +32,7 @@ pub(crate) const KEY_ORDER: &str = "in_key_order";
 /// one. With eight of them a kind changes 8,000 entries of an index a second, and a page costs eight small reads at once.
 pub(crate) const SHARDS: u8 = 8;
 
-/// The most tables indexes that DynamoDB allows on one table.
+/// The most secondary indexes that DynamoDB allows on one table.
 const MAX_INDEXES: usize = 20;
 
 /// Everything of one schema.
