@@ -19,6 +19,9 @@ pub struct Dialect {
     pub comments: Comments,
     /// Whether `CREATE TABLE` brings its indexes, because each statement that creates something is durable by itself.
     pub inline_indexes: bool,
+    /// The same for kinds whose records change, which an index of something nullable tells: room in each page for the next version, so
+    /// that writing it touches no index.
+    pub spare_room: &'static str,
     /// Whether a boolean column needs a check that only 0 and 1 stand in it.
     pub checks_booleans: bool,
     /// Whether an index can leave out the records in which one of its columns is null.
@@ -139,6 +142,7 @@ pub static SQLITE: Dialect = Dialect {
         bytes: "BLOB",
     },
     table_options: " STRICT",
+    spare_room: "",
     comments: Comments::Lines,
     inline_indexes: false,
     checks_booleans: true,
@@ -171,6 +175,7 @@ pub static POSTGRES: Dialect = Dialect {
         bytes: "bytea",
     },
     table_options: "",
+    spare_room: " WITH (fillfactor = 70)",
     comments: Comments::Statements,
     inline_indexes: false,
     checks_booleans: false,
@@ -203,6 +208,7 @@ pub static MYSQL: Dialect = Dialect {
         bytes: "longblob",
     },
     table_options: " ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4",
+    spare_room: "",
     comments: Comments::Clauses,
     inline_indexes: true,
     checks_booleans: false,

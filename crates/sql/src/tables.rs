@@ -77,7 +77,11 @@ fn create_table(dialect: &'static Dialect, schema: &Schema, kind: &Kind) -> Stri
             sql.columns(kind, &held(dialect, kind, index, word != "KEY ")).push(")");
         }
     }
-    sql.push("\n)").push(dialect.table_options).push(&clause(dialect, kind.doc));
+    let changes = kind.indexes.iter().any(|index| !nullable(kind, index.columns).is_empty());
+    sql.push("\n)")
+        .push(dialect.table_options)
+        .push(if changes { dialect.spare_room } else { "" })
+        .push(&clause(dialect, kind.doc));
     sql.finish()
 }
 
