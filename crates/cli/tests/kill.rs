@@ -21,7 +21,7 @@ fn a_hundred_kills_lose_nothing_and_repeat_no_outcome() {
     let url = format!("sqlite:{}", folder.path().join("aquifer.db").display());
     let random = &mut fastrand::Rng::with_seed(seed);
     let (server, acknowledged) = process::storm(&url, &marks, (KILLS, EXECUTIONS), random);
-    process::finish(server);
+    process::finish(server, &acknowledged);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let store = aquifer::open(&url, &aquifer::OpenOptions::default()).await.unwrap();

@@ -26,9 +26,10 @@ fn assert_workloads(document: &Value) {
         assert_figures(part, &latency);
     }
     assert_eq!(sequence["concurrency"], 64);
-    for rate in [&sequence["workflows_per_second"], &sequence["steps_per_second"], &fanout["steps_per_second"]] {
-        assert!(is_number(rate), "{document}");
+    for name in ["workflows_per_second", "steps_per_second", "alone_steps_per_second", "speedup"] {
+        assert!(is_number(&sequence[name]), "{name} in {document}");
     }
+    assert!(is_number(&fanout["steps_per_second"]), "{document}");
     let runs = document["long"]["runs"].as_array().unwrap();
     assert_eq!(runs.iter().map(|run| &run["steps"]).collect::<Vec<_>>(), [&json!(1000), &json!(3000)]);
     for run in runs {
@@ -48,6 +49,19 @@ fn a_database_is_measured_and_removed() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let document = ended.document();
     assert_eq!((&document["database"], &document["aquifer"]), (&json!("sqlite:aquifer-bench.db"), &json!("0.1.0")));
+    assert_eq!(document["backend"], "sqlite");
+    assert!(document["server"].as_str().unwrap().starts_with("SQLite "), "{document}");
+    // The backend's own, not those of the chunking layer above it.
+    let capabilities = json!({
+        "max_record_bytes": 16 << 20,
+        "max_operations": 1000,
+        "max_transaction_bytes": 64 << 20,
+        "scans_may_lag": false,
+        "native_expiry": false,
+        "push": false,
+        "durable": true,
+    });
+    assert_eq!(document["capabilities"], capabilities);
     assert_workloads(&document);
     let bare = [
         "commit_us_p50",
@@ -68,6 +82,8 @@ fn memory_is_measured_without_a_database_beside_it() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let document = ended.document();
     assert_eq!((&document["database"], &document["bare"]), (&json!("memory:"), &Value::Null));
+    assert_eq!((&document["backend"], &document["server"]), (&json!("memory"), &json!("")));
+    assert_eq!(document["capabilities"]["durable"], false);
     assert_workloads(&document);
     assert_eq!(std::fs::read_dir(folder.path(".")).unwrap().count(), 0);
 }

@@ -43,7 +43,7 @@ impl Server {
                 }
             });
         }
-        let address = receiver.recv_timeout(Duration::from_secs(30)).expect("the server says where it listens");
+        let address = receiver.recv_timeout(Duration::from_secs(60)).expect("the server says where it listens");
         Self { process, address }
     }
 
@@ -111,22 +111,18 @@ pub(crate) fn storm(
     (server, acknowledged)
 }
 
-/// Waits until nothing runs any more, then ends the server.
-pub(crate) fn finish(server: Server) {
+/// Waits until every execution has ended, then ends the server. Children end before their parents.
+pub(crate) fn finish(server: Server, acknowledged: &BTreeMap<usize, String>) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    loop {
-        let mut open = 0;
-        for status in ["running", "waiting", "pending"] {
-            let path = format!("/api/v1/executions?status={status}&limit=200");
-            let (code, reply) = server.request("GET", &path, "", "").unwrap();
-            assert_eq!(code, 200, "{reply}");
-            let reply: Value = serde_json::from_str(&reply).unwrap();
-            open += reply["items"].as_array().unwrap().len();
+    let mut open: Vec<&String> = acknowledged.values().collect();
+    while let Some(id) = open.last() {
+        let (code, reply) = server.request("GET", &format!("/api/v1/executions/{id}"), "", "").unwrap();
+        let reply: Value = serde_json::from_str(&reply).unwrap();
+        if code == 200 && ["completed", "faulted", "cancelled"].contains(&reply["status"].as_str().unwrap()) {
+            open.pop();
+            continue;
         }
-        if open == 0 {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{open} executions are stuck");
+        assert!(Instant::now() < deadline, "{} executions are stuck, such as {code} {reply}", open.len());
         std::thread::sleep(Duration::from_millis(200));
     }
     server.kill();

@@ -16,7 +16,7 @@ pub(super) async fn a_killed_process_loses_nothing(place: &'static Place) {
     let (url, file) = (database.url.clone(), marks.clone());
     let stormed = tokio::task::spawn_blocking(move || {
         let (server, acknowledged) = process::storm(&url, &file, KILLS, &mut fastrand::Rng::with_seed(seed));
-        process::finish(server);
+        process::finish(server, &acknowledged);
         acknowledged
     });
     let acknowledged = stormed.await.unwrap();
