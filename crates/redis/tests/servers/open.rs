@@ -1,7 +1,10 @@
 //! Opening, with the right options and with wrong ones.
 
+use std::time::Duration;
+
 use aquifer_core::kinds::Message;
 use aquifer_core::{BackendExt, Entity, Error, ErrorKind, Retry, Transaction};
+use aquifer_redis::{RedisOptions, bare_rates};
 use aquifer_testkit::{Server, tls_files, url};
 
 use crate::records::{delete, insert, is_there_in_the_end, key, open, try_open};
@@ -118,4 +121,17 @@ async fn what_is_not_ours_is_refused() {
     let value: String = redis::cmd("GET").arg(format!("{prefix}:schema")).query(&mut plain).unwrap();
     assert_eq!(value, "theirs");
     support::remove(&server, &prefix);
+}
+
+#[tokio::test]
+async fn the_bare_driver_is_measured_and_leaves_nothing() {
+    for server in [Server::Redis, Server::RedisCluster] {
+        let (server, prefix) = (url(server), support::prefix());
+        let options = RedisOptions::from_url(&support::with_options(&server, &format!("prefix={prefix}"))).unwrap();
+        let rates = bare_rates(&options, Duration::from_millis(200)).await.unwrap();
+        assert!(!rates.commits.is_empty() && rates.rows_per_second > 0.0, "{rates:?}");
+        let mut plain = support::plain(&server);
+        let left: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}*")).query(&mut plain).unwrap();
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
