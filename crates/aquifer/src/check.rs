@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use aquifer_core::{Backend, Error, Result, SCHEMA, Stats};
+use aquifer_core::{Backend, Capabilities, Error, Result, SCHEMA, Stats};
 
 use crate::database::{Access, Database};
 use crate::open::close;
@@ -14,6 +14,8 @@ pub struct Health {
     pub backend: &'static str,
     /// Name and version of the database, as it says itself; empty where there is none.
     pub server: String,
+    /// The backend's own, without what the layers above it add.
+    pub capabilities: Capabilities,
     /// Whether the tables fit this program.
     pub schema: SchemaState,
     /// What is damaged, in the database's own words; empty if all is well, or if the database has no such check.
@@ -63,7 +65,8 @@ async fn look(backend: &dyn Backend, damage: Vec<String>) -> Result<Health> {
         SchemaState::Current => Some(backend.stats().await?),
         SchemaState::Pending => None,
     };
-    Ok(Health { backend: backend.name(), server: pong.server, schema, damage, stats })
+    let capabilities = backend.capabilities();
+    Ok(Health { backend: backend.name(), server: pong.server, capabilities, schema, damage, stats })
 }
 
 fn newer(backend: &'static str) -> Error {

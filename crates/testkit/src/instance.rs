@@ -51,6 +51,11 @@ impl Instance {
         &self.entry.kind
     }
 
+    /// What its program calls its version.
+    pub fn version(&self) -> &str {
+        &self.entry.version
+    }
+
     /// The port on 127.0.0.1 of the process that clients talk to first; of a group of Redis servers the first one's.
     pub fn port(&self) -> u16 {
         let daemons = &self.entry.daemons;

@@ -37,6 +37,8 @@ What the ratios mean:
                             the bare driver in the same run; 1: a step costs no more than that
   of the rows/s in batches  steps a second, divided by the rows a second that the bare driver
                             writes in durable batches of 64; 1: every row that it could is a step
+  times as many             steps a second with --concurrency workflows at once, divided by those with one at a
+                            time: what sharing commits and processors brings
   last of a line of `long`  the mean of the last hundred steps, divided by that of the first
                             hundred; 1: the cost is constant
 
@@ -127,7 +129,9 @@ async fn measure(arguments: &BenchArgs, url: &str, context: &Context) -> Result<
     let store = database::open(&settings, OpenOptions::default()).await?;
     refuse_used(&store, url).await?;
     let engine = Engine::open(store, database::engine_options(&context.settings, None)?).await?;
-    let mut report = Report::new(url);
+    // The capabilities of the backend itself: the store's layers take larger records apart.
+    let health = aquifer::check(url).await.map_err(|error| database::named(error, &settings))?;
+    let mut report = Report::new(url, health);
     note("measuring the database alone");
     report.bare(aquifer::bare_rates(url, seconds).await?);
     for workload in workloads {

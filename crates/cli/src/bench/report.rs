@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use aquifer::core::BareRates;
-use aquifer::mask;
+use aquifer::core::{BareRates, Capabilities};
+use aquifer::{Health, mask};
 use serde::Serialize;
 
 /// Everything that was measured.
@@ -12,6 +12,10 @@ use serde::Serialize;
 pub(crate) struct Report {
     database: String,
     aquifer: &'static str,
+    backend: &'static str,
+    /// Name and version of the database, as it says itself; empty where there is none.
+    server: String,
+    capabilities: Facts,
     /// The database alone; `None` in memory.
     bare: Option<Bare>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,6 +26,33 @@ pub(crate) struct Report {
     pub(crate) long: Option<Long>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) list: Option<List>,
+}
+
+/// What the backend says of itself, without what the layers above it add.
+#[derive(Debug, Serialize)]
+struct Facts {
+    max_record_bytes: usize,
+    max_operations: usize,
+    max_transaction_bytes: usize,
+    scans_may_lag: bool,
+    native_expiry: bool,
+    push: bool,
+    durable: bool,
+}
+
+impl From<Capabilities> for Facts {
+    fn from(capabilities: Capabilities) -> Self {
+        let Capabilities {
+            max_record_bytes,
+            max_operations,
+            max_transaction_bytes,
+            scans_may_lag,
+            native_expiry,
+            push,
+            durable,
+        } = capabilities;
+        Self { max_record_bytes, max_operations, max_transaction_bytes, scans_may_lag, native_expiry, push, durable }
+    }
 }
 
 /// What the database's bare driver does on the same disk, before and after the rest.
@@ -64,9 +95,14 @@ pub(crate) struct Sequence {
     pub(crate) step: Latency,
     /// From before the start to the end, one workflow at a time.
     pub(crate) workflow: Latency,
+    /// One workflow at a time, its start included.
+    pub(crate) alone_steps_per_second: f64,
     pub(crate) concurrency: usize,
+    /// With `concurrency` workflows at once.
     pub(crate) workflows_per_second: f64,
     pub(crate) steps_per_second: f64,
+    /// `steps_per_second` divided by `alone_steps_per_second`: what group commit and parallel work bring.
+    pub(crate) speedup: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,10 +137,13 @@ pub(crate) struct ListPages {
 }
 
 impl Report {
-    pub(crate) fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str, health: Health) -> Self {
         Self {
             database: mask(url),
             aquifer: env!("CARGO_PKG_VERSION"),
+            backend: health.backend,
+            server: health.server,
+            capabilities: health.capabilities.into(),
             bare: None,
             sequence: None,
             fanout: None,
@@ -136,7 +175,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Aquifer {} on {}", self.aquifer, self.database)?;
+        write!(f, "Aquifer {} on {}", self.aquifer, self.database)?;
+        if !self.server.is_empty() {
+            write!(f, " ({})", self.server)?;
+        }
+        writeln!(f)?;
         if let Some(bare) = &self.bare {
             writeln!(f, "\nthe database alone, before and after")?;
             let (commit, rows) = (bare.commit_us_p50_after, bare.batched_rows_per_second_after);
@@ -162,6 +205,12 @@ impl fmt::Display for Report {
                 write!(f, "   {part:.2} of the rows/s in batches")?;
             }
             writeln!(f, "\n                        {:>9.0} workflows/s", sequence.workflows_per_second)?;
+            let (alone, speedup) = (sequence.alone_steps_per_second, sequence.speedup);
+            writeln!(
+                f,
+                "     1 at once          {alone:>9.0} steps/s   {speedup:.1} times as many with {}",
+                sequence.concurrency
+            )?;
         }
         if let Some(fanout) = &self.fanout {
             writeln!(f, "\nfanout: 50 parallel steps")?;

@@ -41,6 +41,7 @@ pub(super) async fn measure(engine: &Engine, concurrency: usize, duration: Durat
         steps.push(started.elapsed() / STEPS);
         workflows.push(before.elapsed());
     }
+    let alone_steps_per_second = workflows.len() as f64 * f64::from(STEPS) / began.elapsed().as_secs_f64();
     let done = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
@@ -58,11 +59,14 @@ pub(super) async fn measure(engine: &Engine, concurrency: usize, duration: Durat
         caller.map_err(failed)?.map_err(failed)?;
     }
     let workflows_per_second = done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
+    let steps_per_second = workflows_per_second * f64::from(STEPS);
     Ok(Sequence {
         step: Latency::of(steps),
         workflow: Latency::of(workflows),
+        alone_steps_per_second,
         concurrency,
         workflows_per_second,
-        steps_per_second: workflows_per_second * f64::from(STEPS),
+        steps_per_second,
+        speedup: steps_per_second / alone_steps_per_second,
     })
 }
