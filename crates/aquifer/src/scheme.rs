@@ -28,7 +28,7 @@ pub enum Scheme {
 }
 
 /// Every scheme, and what it names.
-const SCHEMES: [(&str, Scheme); 35] = [
+const SCHEMES: [(&str, Scheme); 47] = [
     ("memory", Scheme::Memory),
     ("json", Scheme::Json),
     ("sqlite", Scheme::Sqlite),
@@ -53,13 +53,25 @@ const SCHEMES: [(&str, Scheme); 35] = [
     ("mariadb+asyncmy", Scheme::Mysql),
     ("mariadb+pymysql", Scheme::Mysql),
     ("redis", Scheme::Redis),
-    ("rediss", Scheme::Redis),
     ("redis-sentinel", Scheme::Redis),
-    ("rediss-sentinel", Scheme::Redis),
     ("redis-cluster", Scheme::Redis),
+    ("redis+sentinel", Scheme::Redis),
+    ("redis+cluster", Scheme::Redis),
+    ("rediss", Scheme::Redis),
+    ("rediss-sentinel", Scheme::Redis),
     ("rediss-cluster", Scheme::Redis),
+    ("rediss+sentinel", Scheme::Redis),
+    ("rediss+cluster", Scheme::Redis),
     ("valkey", Scheme::Redis),
+    ("valkey-sentinel", Scheme::Redis),
+    ("valkey-cluster", Scheme::Redis),
+    ("valkey+sentinel", Scheme::Redis),
+    ("valkey+cluster", Scheme::Redis),
     ("valkeys", Scheme::Redis),
+    ("valkeys-sentinel", Scheme::Redis),
+    ("valkeys-cluster", Scheme::Redis),
+    ("valkeys+sentinel", Scheme::Redis),
+    ("valkeys+cluster", Scheme::Redis),
     ("mongodb", Scheme::Mongodb),
     ("mongodb+srv", Scheme::Mongodb),
     ("dynamodb", Scheme::Dynamodb),

@@ -366,3 +366,30 @@ async fn a_backend_with_tiny_records_is_refused() {
     let error = Chunks::new(Arc::new(memory.with_capabilities(limits)), &SCHEMA, clock).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
+
+#[tokio::test]
+async fn who_writes_a_record_again_and_again_does_not_read_it_each_time() {
+    let setup = Setup::new();
+    let (chunks, faults) = setup.faulty();
+    chunks.commit_one(insert("small")).await.unwrap();
+    // No read would succeed: none is made.
+    (0..3).for_each(|_| faults.next("get", Fault::Before));
+    chunks.commit_one(update(Condition::Revision(1), OUTPUT, "a")).await.unwrap();
+    chunks.commit_one(update(Condition::Revision(2), OUTPUT, &large('b'))).await.unwrap();
+    // Now something is kept in parts, and has to be found to be removed.
+    let error = chunks.commit_one(update(Condition::Revision(3), OUTPUT, "c")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let error = chunks.commit_one(update(Condition::Exists, OUTPUT, "c")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let error = chunks.commit_one(update(Condition::Revision(3), OUTPUT, "c").retry()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    chunks.commit_one(update(Condition::Revision(3), OUTPUT, "c")).await.unwrap();
+    assert_eq!(setup.stored_parts(), []);
+
+    // Another process writes meanwhile: its revision is not the one that is known.
+    setup.chunks().commit_one(update(Condition::Revision(4), OUTPUT, &large('d'))).await.unwrap();
+    let error = chunks.commit_one(update(Condition::Revision(4), OUTPUT, "e")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    chunks.commit_one(update(Condition::Revision(5), OUTPUT, "e")).await.unwrap();
+    assert_eq!(setup.stored_parts(), []);
+}

@@ -2,7 +2,7 @@
 
 use super::Chunks;
 use super::parts::{removal, set_unclaimed};
-use super::plan::{Fitted, Found, fit, needs_record};
+use super::plan::{Fitted, Found, fit};
 use crate::error::{Error, Result, Retry};
 use crate::layers::waves::Placed;
 use crate::record::Key;
@@ -68,6 +68,9 @@ impl Chunks {
         let mut again = Vec::new();
         for (Ready { placed, fitted, is_new }, committed) in ready.into_iter().zip(committed) {
             self.settle(&fitted, is_new, &committed).await;
+            if let Ok(committed) = &committed {
+                self.learn(&placed, &fitted, &found, committed);
+            }
             match committed {
                 Err(error) if error.is_conflict() && fitted.narrowed && self.moved(&placed.1, &found).await => {
                     again.push(placed);
@@ -80,9 +83,11 @@ impl Chunks {
 
     /// Reads the records that must be known to fit the transactions.
     async fn find(&self, wave: &[Placed]) -> Result<Found> {
-        let operations = wave.iter().flat_map(|(_, transaction)| transaction.operations.iter());
-        let keys: Vec<Key> =
-            operations.filter(|operation| needs_record(self, operation)).map(|operation| operation.key()).collect();
+        let keys: Vec<Key> = wave
+            .iter()
+            .flat_map(|placed| placed.1.operations.iter().filter(|operation| self.must_read(placed, operation)))
+            .map(Operation::key)
+            .collect();
         if keys.is_empty() {
             return Ok(Found::new());
         }

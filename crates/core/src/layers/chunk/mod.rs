@@ -4,6 +4,7 @@ mod commit;
 mod layout;
 mod marker;
 mod parts;
+mod plain;
 mod plan;
 mod read;
 mod sweep;
@@ -14,9 +15,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::layout::Layout;
+use self::plain::Plain;
 pub use self::sweep::Swept;
 use super::pass_on::pass_on;
-use super::waves::waves;
+use super::waves::{Placed, waves};
 use crate::backend::{Backend, Capabilities};
 use crate::check;
 use crate::claim::Claim;
@@ -41,7 +43,8 @@ const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 /// can make it do so: an update is fenced by the record's revision, an insert by the day that passes first, and a
 /// writer that finds its parts gone writes them again.
 ///
-/// A change of such columns reads the record first. A claim cannot set them. Every process that opens the database wraps it in
+/// A change of such columns reads the record first, unless it is at a revision that this layer wrote or claimed itself and knows to keep
+/// nothing in parts. A claim cannot set them. Every process that opens the database wraps it in
 /// this layer, or none does. Retries belong beneath it, so that one lost part does not cost the whole value.
 #[derive(Debug)]
 pub struct Chunks {
@@ -50,6 +53,7 @@ pub struct Chunks {
     clock: Arc<dyn Clock>,
     layout: Layout,
     grace: Duration,
+    plain: Plain,
 }
 
 impl Chunks {
@@ -59,7 +63,7 @@ impl Chunks {
     /// `Invalid` if the backend's records are smaller than 8 KiB, or too small for what a kind holds in keys and indexes.
     pub fn new(inner: Arc<dyn Backend>, schema: &'static Schema, clock: Arc<dyn Clock>) -> Result<Self> {
         let layout = Layout::new(schema, inner.capabilities())?;
-        Ok(Self { inner, schema, clock, layout, grace: GRACE })
+        Ok(Self { inner, schema, clock, layout, grace: GRACE, plain: Plain::default() })
     }
 
     /// When parts that are written now may be removed if nothing refers to them.
@@ -138,6 +142,7 @@ impl Backend for Chunks {
             return Err(self.named(error.with_record_kind(claim.kind.name), "claim"));
         }
         let taken = self.inner.claim(claim).await?;
+        self.learn_from(&taken);
         // Taken they are, whatever else fails: to claim again would take others.
         self.whole(taken).await.map_err(|error| error.with_retry(Retry::Unknown))
     }
