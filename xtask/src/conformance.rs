@@ -23,7 +23,11 @@ const BACKENDS: [Backend; 9] = [
     Backend { name: "json", package: "aquifer-json", servers: &[] },
     Backend { name: "sqlite", package: "aquifer-sql", servers: &[] },
     Backend { name: "libsql", package: "aquifer-libsql", servers: &[Server::Libsql] },
-    Backend { name: "postgres", package: "aquifer-postgres", servers: &[Server::Postgres, Server::PostgresTls, Server::PgBouncer] },
+    Backend {
+        name: "postgres",
+        package: "aquifer-postgres",
+        servers: &[Server::Postgres, Server::PostgresTls, Server::PgBouncer],
+    },
     Backend { name: "mysql", package: "aquifer-mysql", servers: &[Server::Mariadb, Server::Mysql] },
     Backend {
         name: "redis",
