@@ -208,13 +208,22 @@ impl Daemon {
 fn spawn(program: &Path, arguments: &[String], folder: &Path, log: &Path, detached: bool) -> Result<Child> {
     let failed = |error: std::io::Error| Error::new(format!("cannot start {}: {error}", program.display()));
     let log = OpenOptions::new().create(true).append(true).open(log).map_err(failed)?;
-    let mut command = command(program)?;
+    let setsid = Path::new("/usr/bin/setsid");
+    let mut command = if detached && setsid.is_file() {
+        // A session of its own, which does not end with the terminal's. It stays the same process.
+        let mut command = command(setsid)?;
+        command.arg(program);
+        command
+    } else {
+        let mut command = command(program)?;
+        if detached {
+            // At least Ctrl-C is not for it.
+            command.process_group(0);
+        }
+        command
+    };
     command.args(arguments).current_dir(folder).env("HOME", folder).stdin(Stdio::null());
     command.stdout(log.try_clone().map_err(failed)?).stderr(log);
-    if detached {
-        // Ctrl-C is for who is in the foreground.
-        command.process_group(0);
-    }
     command.spawn().map_err(failed)
 }
 
