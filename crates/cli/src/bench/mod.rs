@@ -37,8 +37,8 @@ What the ratios mean:
                             the bare driver in the same run; 1: a step costs no more than that
   of the rows/s in batches  steps a second, divided by the rows a second that the bare driver
                             writes in durable batches of 64; 1: every row that it could is a step
-  times as many             steps a second with --concurrency workflows at once, divided by those with one at a
-                            time: what sharing commits and processors brings
+  times as many             steps a second with --concurrency workflows at once, divided by those
+                            with one at a time: what sharing commits and processors brings
   last of a line of `long`  the mean of the last hundred steps, divided by that of the first
                             hundred; 1: the cost is constant
 

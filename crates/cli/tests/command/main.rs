@@ -9,6 +9,7 @@ mod guide;
 mod guides;
 mod resume;
 mod run;
+mod scripts;
 mod serve;
 mod settings;
 mod strom;
