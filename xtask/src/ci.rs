@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: all that has to pass before a change is merged.
 
 use crate::command::{Failure, Result, cargo, run};
-use crate::{audit, docs, test};
+use crate::{audit, backends, docs, test};
 
 /// What a check is called, and how it runs.
 type Step = (&'static str, fn() -> Result);
@@ -14,7 +14,7 @@ pub(crate) fn run_all() -> Result {
         ("format", || run(&mut cargo(&["fmt", "--all", "--check"]))),
         ("audit", audit::check),
         ("lints", || run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
-        ("pages", docs::check),
+        ("pages", || docs::check().and_then(|()| backends::check())),
         ("docs", || run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))),
         ("tests", test::run),
     ];

@@ -1,6 +1,7 @@
 //! The project's own tools, run as `cargo xtask`.
 
 mod audit;
+mod backends;
 mod ci;
 mod command;
 mod conformance;
@@ -40,9 +41,11 @@ enum Task {
         #[command(subcommand)]
         task: servers::Task,
     },
+    /// Writes the page that compares the databases
+    Backends(backends::Arguments),
     /// Checks the dependencies against deny.toml
     Audit,
-    /// Checks that what the pages refer to exists
+    /// Checks that what the pages refer to exists, and that those that are written are up to date
     Docs,
     /// Does all that has to pass before a change is merged
     Ci,
@@ -53,8 +56,9 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Conformance { backends } => conformance::run(&backends),
         Task::Servers { task } => servers::run(&task),
+        Task::Backends(arguments) => backends::run(&arguments),
         Task::Audit => audit::check(),
-        Task::Docs => docs::check(),
+        Task::Docs => docs::check().and_then(|()| backends::check()),
         Task::Ci => ci::run_all(),
     };
     match done {
