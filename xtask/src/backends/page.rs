@@ -100,7 +100,7 @@ fn section(backend: &Backend, measured: Option<&Measured>) -> String {
         line(
             &mut text,
             &format!(
-                "\n{many} at once do {times:.1} times the steps of one. What limits it: {}{alone}",
+                "\n{many} at once do {times:.1} times the steps of one. Its likely limit, from the design and not measured by itself: {}{alone}",
                 backend.limited_by
             ),
         );
@@ -201,12 +201,12 @@ mod tests {
             "Tested against SQLite 3.51.3.",
             "| record, above which values are stored in parts | at most 16 MiB |",
             "| values of a transaction | at most 384 KiB |",
-            "64 at once do 7.5 times the steps of one. What limits it: ",
+            "64 at once do 7.5 times the steps of one. Its likely limit, from the design and not measured by itself: ",
             "## DynamoDB\n\nNot measured.",
         ] {
             assert!(page.contains(text), "{text:?} is not in {page}");
         }
-        assert!(!of(&results(8.0)).contains("What limits it"));
+        assert!(!of(&results(8.0)).contains("Its likely limit"));
     }
 
     #[test]
