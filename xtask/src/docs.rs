@@ -71,6 +71,8 @@ fn names(files: &[PathBuf]) -> Result<HashSet<String>> {
     for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
         for line in read(file)?.lines() {
             let line = line.trim_start();
+            let visible = ["pub(crate) ", "pub(super) ", "pub "];
+            let line = visible.iter().find_map(|prefix| line.strip_prefix(prefix)).unwrap_or(line);
             let line = line.strip_prefix("async ").unwrap_or(line);
             let line = line.strip_prefix("fn ").unwrap_or(line);
             let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(line.len());

@@ -1,5 +1,7 @@
 //! URLs and their options.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::time::Duration;
 
 use aquifer_core::ErrorKind;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aquifer_core::{Claim, Condition, Error, Index, Kind, Result, Scan, Schema, Value};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, IndexHint};
 use crate::tables::{REVISION, TRANSACTION_ID, index_name, nullable};
 use crate::text::{Query, Sql};
 
@@ -211,9 +211,12 @@ impl Statements {
         let order = self.order(index);
         let full_order = self.kind.order(index);
         let mut sql = Sql::new(self.dialect, select);
-        if let Some(index) = index {
-            sql.hint(&index_name(self.kind, index));
-        }
+        match index {
+            Some(index) => sql.hint(&index_name(self.kind, index)),
+            // Where the planner may take any index, it may take one for the key too.
+            None if self.dialect.index_hint == IndexHint::ForceIndex => sql.hint("PRIMARY"),
+            None => &mut sql,
+        };
         let mut conditions = Conditions { sql, kind: self.kind, values: prefix.to_vec(), any: false };
         for column in full_order.iter().take(prefix.len()) {
             conditions.and().column(self.kind, *column).push(" = ").parameter();

@@ -132,6 +132,12 @@ async fn listings_and_claims_take_their_index_and_sort_nothing() {
                     // All columns of a unique index are given, and there is no such record.
                     continue;
                 }
+                if scan.prefix.is_empty()
+                    && scan.declared_index().expect("an index").is_some_and(|index| index.columns[0] == kind.key[0])
+                {
+                    // Across all tenants, which nobody lists: MySQL sees no order that begins with what the key begins with.
+                    continue;
+                }
                 looked += 1;
                 let name = scan.declared_index().expect("an index").map(|index| index_name(kind, index));
                 let name = name.unwrap_or("PRIMARY".to_owned());
