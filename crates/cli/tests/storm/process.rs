@@ -97,8 +97,9 @@ pub(crate) fn storm(
                     let reply: Value = serde_json::from_str(&reply).unwrap();
                     acknowledged.insert(number, reply["id"].as_str().unwrap().to_owned());
                 }
-                // The database is busy with what the process before left there: the client is told to try again, and does.
-                Some((503, _)) => break,
+                // The database is busy with what the process before left there: the client is told to try again, or waits in vain,
+                // and tries again with the same key.
+                Some((503, _)) | None => break,
                 other => panic!("a start was refused: {other:?}"),
             }
         }
