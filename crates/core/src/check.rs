@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Key, Record};
 use crate::scan::{MAX_PAGE, Scan};
 use crate::schema::{Kind, SHORT_TEXT_BYTES};
-use crate::transaction::{Condition, Operation, Transaction};
+use crate::transaction::{Committed, Condition, Operation, Transaction};
 use crate::value::Value;
 
 /// Checks a transaction against the contract and the backend's limits.
@@ -52,6 +52,39 @@ pub fn transaction(transaction: &Transaction, capabilities: &Capabilities) -> Re
         Some(key) => {
             Err(Error::invalid("a transaction touches a record at most once").with_key(key.kind.name, key.to_string()))
         }
+    }
+}
+
+/// The transactions of one commit, those that may go to the database apart from those that were refused before.
+#[derive(Debug)]
+pub struct Sifted {
+    /// What was not refused, in the order given.
+    pub accepted: Vec<Transaction>,
+    refused: Vec<Option<Error>>,
+}
+
+/// Checks each transaction of a commit for itself.
+pub fn sift(transactions: Vec<Transaction>, check: impl Fn(&Transaction) -> Result<()>) -> Sifted {
+    let mut sifted = Sifted { accepted: Vec::with_capacity(transactions.len()), refused: Vec::new() };
+    for transaction in transactions {
+        match check(&transaction) {
+            Ok(()) => {
+                sifted.accepted.push(transaction);
+                sifted.refused.push(None);
+            }
+            Err(error) => sifted.refused.push(Some(error)),
+        }
+    }
+    sifted
+}
+
+impl Sifted {
+    /// The answers to all transactions of the commit, in their order, given those to the accepted ones.
+    pub fn answers(self, applied: Vec<Result<Committed>>) -> Vec<Result<Committed>> {
+        let mut applied = applied.into_iter();
+        let missing = || Err(Error::corrupt("a transaction got no answer"));
+        let answer = |refused: Option<Error>| refused.map_or_else(|| applied.next().unwrap_or_else(missing), Err);
+        self.refused.into_iter().map(answer).collect()
     }
 }
 
@@ -219,5 +252,36 @@ fn ranged(kind: &'static Kind, order: &[usize], place: usize, value: &Value) -> 
     match order.get(place) {
         Some(position) if !value.is_null() => column(kind, *position, value),
         _ => Err(Error::invalid("the range has no column of the index to bound").with_record_kind(kind.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Capabilities;
+    use crate::kinds::SCHEMA;
+
+    #[test]
+    fn each_of_a_commit_is_answered_in_its_place() {
+        let key = |id: &str| Key::new(SCHEMA.kinds.iter().copied().find(|kind| kind.name == "tenants").unwrap(), [id]);
+        let delete =
+            |id: &str| Transaction::new(vec![Operation::Delete { key: key(id), condition: Condition::Exists }]);
+        let transactions = vec![delete("a"), Transaction::new(vec![]), delete("b"), delete("c")];
+        let limits = Capabilities {
+            max_record_bytes: 1000,
+            max_operations: 10,
+            max_transaction_bytes: 1000,
+            scans_may_lag: false,
+            native_expiry: false,
+            push: false,
+            durable: false,
+        };
+        let sifted = sift(transactions, |it| transaction(it, &limits));
+        assert_eq!(sifted.accepted.len(), 3);
+        // The last of them gets no answer, which is the backend's fault.
+        let applied = vec![Ok(Committed { revisions: vec![0] }), Err(Error::not_found("b"))];
+        let answers = sifted.answers(applied);
+        let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().err().map(Error::kind)).collect();
+        assert_eq!(kinds, [None, Some(ErrorKind::Invalid), Some(ErrorKind::NotFound), Some(ErrorKind::Corrupt)]);
     }
 }

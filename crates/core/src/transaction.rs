@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::record::{Key, Record};
+use crate::schema::Kind;
 use crate::value::Value;
 
 /// What must hold of a record for an operation to apply.
@@ -49,6 +50,14 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The kind of the record that the operation is about.
+    pub fn kind(&self) -> &'static Kind {
+        match self {
+            Self::Insert(record) => record.kind,
+            Self::Update { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key.kind,
+        }
+    }
+
     /// The key of the record that the operation is about.
     pub fn key(&self) -> Key {
         match self {
@@ -150,6 +159,18 @@ impl Transaction {
         }
         let applied = if writes { bears_id } else { deletes && all_gone };
         applied.then_some(Committed { revisions })
+    }
+
+    /// A key of each kind that the transaction writes: its partition is that of all the others.
+    pub fn written(&self) -> impl Iterator<Item = Key> {
+        let mut told: Vec<&'static Kind> = Vec::new();
+        self.operations.iter().filter_map(move |operation| {
+            if matches!(operation, Operation::Check { .. }) || told.contains(&operation.kind()) {
+                return None;
+            }
+            told.push(operation.kind());
+            Some(operation.key())
+        })
     }
 
     /// About how many bytes of values the transaction carries.

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::broadcast;
 
+use crate::error::Result;
 use crate::schema::Kind;
+use crate::transaction::{Committed, Transaction};
 use crate::value::Value;
 
 /// What a [`Watch`] reports.
@@ -68,6 +70,20 @@ impl Notifier {
         {
             // Without receivers there is nobody to tell.
             let _ = sender.send(partition.to_vec());
+        }
+    }
+
+    /// Reports what those of `transactions` have written that were applied, by their answers.
+    pub fn notify_applied<'a>(
+        &self,
+        transactions: impl IntoIterator<Item = &'a Transaction>,
+        answers: &[Result<Committed>],
+    ) {
+        if !self.is_watched() {
+            return;
+        }
+        for (transaction, _) in transactions.into_iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
+            transaction.written().for_each(|key| self.notify(key.kind, key.partition()));
         }
     }
 

@@ -131,12 +131,7 @@ impl Committer {
             }
         }
         if self.notifier.is_watched() {
-            for operation in
-                transaction.operations.iter().filter(|operation| !matches!(operation, Operation::Check { .. }))
-            {
-                let key = operation.key();
-                self.notifier.notify(key.kind, key.partition());
-            }
+            transaction.written().for_each(|key| self.notifier.notify(key.kind, key.partition()));
         }
         plan.committed
     }

@@ -1,8 +1,8 @@
 //! The contract over a libSQL server.
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Operation, Page, Pong, Record,
-    Result, Scan, Schema, Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Pong, Record, Result, Scan,
+    Schema, Stats, Transaction, Watch, check,
 };
 use aquifer_sql::{Catalog, SQLITE};
 use async_trait::async_trait;
@@ -44,27 +44,7 @@ impl LibsqlBackend {
 
     fn check(&self, transaction: &Transaction) -> Result<()> {
         check::transaction(transaction, &self.capabilities())?;
-        transaction.operations.iter().try_for_each(|operation| {
-            let kind = match operation {
-                Operation::Insert(record) => record.kind,
-                Operation::Update { key, .. } | Operation::Delete { key, .. } | Operation::Check { key, .. } => {
-                    key.kind
-                }
-            };
-            self.catalog.of(kind).map(|_| ())
-        })
-    }
-
-    /// Tells the watches of this process what a transaction that was applied has written.
-    fn notify(&self, transaction: &Transaction) {
-        let mut told: Vec<&'static str> = Vec::new();
-        for operation in transaction.operations.iter() {
-            let key = operation.key();
-            if !matches!(operation, Operation::Check { .. }) && !told.contains(&key.kind.name) {
-                self.notifier.notify(key.kind, key.partition());
-                told.push(key.kind.name);
-            }
-        }
+        transaction.operations.iter().try_for_each(|operation| self.catalog.of(operation.kind()).map(|_| ()))
     }
 }
 
@@ -97,27 +77,10 @@ impl Backend for LibsqlBackend {
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let mut answers: Vec<Option<Result<Committed>>> = Vec::with_capacity(transactions.len());
-        let mut accepted = Vec::with_capacity(transactions.len());
-        for transaction in transactions {
-            match self.check(&transaction) {
-                Ok(()) => {
-                    accepted.push(transaction);
-                    answers.push(None);
-                }
-                Err(error) => answers.push(Some(Err(error))),
-            }
-        }
-        let applied = self.apply(&accepted).await;
-        if self.notifier.is_watched() {
-            for (transaction, _) in accepted.iter().zip(&applied).filter(|(_, answer)| answer.is_ok()) {
-                self.notify(transaction);
-            }
-        }
-        let mut applied = applied.into_iter();
-        let missing = || Err(Error::corrupt("a transaction got no answer"));
-        let answers = answers.into_iter().map(|answer| answer.or_else(|| applied.next()).unwrap_or_else(missing));
-        answers.map(|answer| answer.map_err(|error| named(error, "commit"))).collect()
+        let sifted = check::sift(transactions, |transaction| self.check(transaction));
+        let applied = self.apply(&sifted.accepted).await;
+        self.notifier.notify_applied(&sifted.accepted, &applied);
+        sifted.answers(applied).into_iter().map(|answer| answer.map_err(|error| named(error, "commit"))).collect()
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Page> {

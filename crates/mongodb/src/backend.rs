@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Operation, Page, Pong, Record,
-    Result, Scan, Schema, Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Pong, Record, Result, Scan,
+    Schema, Stats, Transaction, Watch, check,
 };
 use async_trait::async_trait;
 
@@ -70,31 +70,13 @@ impl MongodbBackend {
 
     fn check(&self, transaction: &Transaction) -> Result<()> {
         check::transaction(transaction, &self.capabilities)?;
-        transaction.operations.iter().try_for_each(|operation| self.known(operation.key().kind))
+        transaction.operations.iter().try_for_each(|operation| self.known(operation.kind()))
     }
 
     async fn apply(&self, transactions: &[Transaction]) -> Vec<Result<Committed>> {
         let committer =
             Committer { connection: &self.connection, schema: self.schema, capabilities: self.capabilities };
-        let answers = committer.commit(transactions).await;
-        if self.notifier.is_watched() {
-            for (transaction, _) in transactions.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()) {
-                tell(&self.notifier, transaction);
-            }
-        }
-        answers
-    }
-}
-
-/// Tells the watches of this process what a transaction has written, each kind once.
-fn tell(notifier: &Notifier, transaction: &Transaction) {
-    let mut told: Vec<&'static str> = Vec::new();
-    for operation in transaction.operations.iter() {
-        let key = operation.key();
-        if !matches!(operation, Operation::Check { .. }) && !told.contains(&key.kind.name) {
-            notifier.notify(key.kind, key.partition());
-            told.push(key.kind.name);
-        }
+        committer.commit(transactions).await
     }
 }
 
@@ -123,17 +105,10 @@ impl Backend for MongodbBackend {
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let checks: Vec<Result<()>> = transactions.iter().map(|transaction| self.check(transaction)).collect();
-        let accepted: Vec<Transaction> = transactions
-            .into_iter()
-            .zip(&checks)
-            .filter(|(_, check)| check.is_ok())
-            .map(|(accepted, _)| accepted)
-            .collect();
-        let mut applied = self.apply(&accepted).await.into_iter();
-        let missing = || Err(Error::corrupt("a transaction got no answer"));
-        let answers = checks.into_iter().map(|check| check.and_then(|()| applied.next().unwrap_or_else(missing)));
-        answers.map(|answer| answer.map_err(|error| named(error, "commit"))).collect()
+        let sifted = check::sift(transactions, |transaction| self.check(transaction));
+        let applied = self.apply(&sifted.accepted).await;
+        self.notifier.notify_applied(&sifted.accepted, &applied);
+        sifted.answers(applied).into_iter().map(|answer| answer.map_err(|error| named(error, "commit"))).collect()
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Page> {

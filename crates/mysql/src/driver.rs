@@ -4,29 +4,24 @@ use std::sync::Arc;
 
 use aquifer_core::{Capabilities, Migration, Notifier, Pong, Result, Schema};
 use aquifer_sql::Dialect;
-use aquifer_sql::network::{Driver, Fault, Pool, Purpose, Session};
+use aquifer_sql::network::{Connect, Driver, Fault, Pool, Purpose, Session};
 use async_trait::async_trait;
 
 use crate::connect::Connector;
 use crate::error::Place;
+use crate::options::MysqlOptions;
 use crate::session::MysqlSession;
 use crate::{NAME, migrate};
 
 /// One server, and the connections to it.
 #[derive(Debug)]
-pub(crate) struct MysqlDriver {
+pub struct MysqlDriver {
     pool: Pool<Connector>,
     place: Arc<Place>,
     notifier: Notifier,
 }
 
 impl MysqlDriver {
-    pub(crate) fn new(connector: Connector) -> Self {
-        let place = Arc::new(connector.place.clone());
-        let options = connector.pool_options();
-        Self { pool: Pool::new(connector, options), place, notifier: Notifier::default() }
-    }
-
     pub(crate) async fn connect(&self) -> Result<MysqlSession> {
         let pooled = self.pool.acquire().await?;
         Ok(MysqlSession::new(pooled, Arc::clone(&self.place), self.pool.connector().options.request_timeout))
@@ -35,8 +30,15 @@ impl MysqlDriver {
 
 #[async_trait]
 impl Driver for MysqlDriver {
-    fn name(&self) -> &'static str {
-        NAME
+    type Options = MysqlOptions;
+
+    const NAME: &'static str = NAME;
+
+    async fn open(options: MysqlOptions, _: &'static Schema) -> Result<Self> {
+        let (connector, connection) = Connector::open(options).await?;
+        connector.disconnect(connection).await;
+        let (place, options) = (Arc::new(connector.place.clone()), connector.pool_options());
+        Ok(Self { pool: Pool::new(connector, options), place, notifier: Notifier::default() })
     }
 
     fn dialect(&self) -> &'static Dialect {

@@ -14,6 +14,7 @@ mod values;
 
 pub use backend::MysqlBackend;
 pub use bare::bare_rates;
+pub use driver::MysqlDriver;
 pub use options::MysqlOptions;
 pub use tls::{SslMode, Tls};
 

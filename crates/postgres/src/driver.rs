@@ -18,9 +18,9 @@ use crate::watch::Push;
 /// that one is absent has alone.
 const RECORDS: &str = "hashtext('aquifer records'), hashtext(coalesce(current_schema(), ''))";
 
-/// One PostgreSQL database.
+/// One PostgreSQL database, and its replica if there is one.
 #[derive(Debug)]
-pub(crate) struct PgDriver {
+pub struct PgDriver {
     primary: Pool<Connector>,
     replica: Option<Pool<Connector>>,
     combiner: Arc<Combiner>,
@@ -29,24 +29,6 @@ pub(crate) struct PgDriver {
 }
 
 impl PgDriver {
-    /// Connects, so that whatever is wrong shows now, and finds out what stands between.
-    pub(crate) async fn open(options: PostgresOptions, schema: &'static Schema) -> Result<Self> {
-        let pool = |options: PostgresOptions| {
-            let pool = options.pool;
-            Pool::new(Connector::new(options), pool)
-        };
-        // What stands before the replica is found out for itself.
-        let (primary, replica) = (pool(options.clone()), options.read.as_deref().cloned().map(pool));
-        let combiner = Arc::new(Combiner::default());
-        for pool in [Some(&primary), replica.as_ref()].into_iter().flatten() {
-            look_for_pooler(pool, &combiner).await?;
-        }
-        let channel = warn_and_name(&primary, &combiner).await?;
-        let push = Push::new(primary.clone(), schema, channel);
-        let guard = format!("SELECT pg_advisory_xact_lock_shared({RECORDS})").into();
-        Ok(Self { primary, replica, combiner, push, guard })
-    }
-
     pub(crate) fn options(&self) -> &PostgresOptions {
         &self.primary.connector().options
     }
@@ -131,8 +113,26 @@ async fn warn_and_name(pool: &Pool<Connector>, combiner: &Arc<Combiner>) -> Resu
 
 #[async_trait]
 impl Driver for PgDriver {
-    fn name(&self) -> &'static str {
-        NAME
+    type Options = PostgresOptions;
+
+    const NAME: &'static str = NAME;
+
+    /// Finds out what stands between, too.
+    async fn open(options: PostgresOptions, schema: &'static Schema) -> Result<Self> {
+        let pool = |options: PostgresOptions| {
+            let pool = options.pool;
+            Pool::new(Connector::new(options), pool)
+        };
+        // What stands before the replica is found out for itself.
+        let (primary, replica) = (pool(options.clone()), options.read.as_deref().cloned().map(pool));
+        let combiner = Arc::new(Combiner::default());
+        for pool in [Some(&primary), replica.as_ref()].into_iter().flatten() {
+            look_for_pooler(pool, &combiner).await?;
+        }
+        let channel = warn_and_name(&primary, &combiner).await?;
+        let push = Push::new(primary.clone(), schema, channel);
+        let guard = format!("SELECT pg_advisory_xact_lock_shared({RECORDS})").into();
+        Ok(Self { primary, replica, combiner, push, guard })
     }
 
     fn dialect(&self) -> &'static Dialect {

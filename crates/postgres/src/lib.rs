@@ -22,6 +22,7 @@ mod watch;
 pub use aquifer_sql::network::PoolOptions;
 pub use backend::PostgresBackend;
 pub use bare::bare_rates;
+pub use driver::PgDriver;
 pub use options::{PostgresOptions, SslMode};
 
 /// The backend's name, as in its URL scheme.

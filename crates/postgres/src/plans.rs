@@ -7,7 +7,7 @@ use aquifer_core::{
     Backend as _, Claim, Column, ColumnType, Condition, Entity as _, Index, Kind, Operation, Record, SCHEMA, Scan,
     Timestamp, Transaction, Value, kinds::WorkflowVersion,
 };
-use aquifer_sql::network::{NetworkBackend, Session as _};
+use aquifer_sql::network::{Driver as _, NetworkBackend, Session as _};
 use aquifer_sql::{Catalog, POSTGRES, index_name};
 use aquifer_testkit::Server;
 use sqlx::AssertSqlSafe;

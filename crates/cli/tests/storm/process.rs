@@ -75,6 +75,7 @@ pub(crate) fn storm(
     (kills_wanted, count): (usize, usize),
     random: &mut fastrand::Rng,
 ) -> (Server, BTreeMap<usize, String>) {
+    let is_server = aquifer::path_of(url).unwrap().is_none();
     let mut server = Server::start(url);
     for (name, body) in WORKFLOWS {
         let definition = definition(name, body);
@@ -97,9 +98,9 @@ pub(crate) fn storm(
                     let reply: Value = serde_json::from_str(&reply).unwrap();
                     acknowledged.insert(number, reply["id"].as_str().unwrap().to_owned());
                 }
-                // The database is busy with what the process before left there: the client is told to try again, or waits in vain,
-                // and tries again with the same key.
-                Some((503, _)) | None => break,
+                // A server is busy with what the process before left there: the client is told to try again, or waits in vain,
+                // and tries again with the same key. A file is nobody else's.
+                Some((503, _)) | None if is_server => break,
                 other => panic!("a start was refused: {other:?}"),
             }
         }

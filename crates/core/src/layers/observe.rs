@@ -107,7 +107,7 @@ impl Backend for Observe {
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
         let first = transactions.first().and_then(|transaction| transaction.operations.first());
-        let call = self.call("commit", first.map_or("", |operation| operation.key().kind.name), transactions.len());
+        let call = self.call("commit", first.map_or("", |operation| operation.kind().name), transactions.len());
         let answers = self.inner.commit(transactions).instrument(call.span()).await;
         for answer in &answers {
             call.count(answer.as_ref().err());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Operation, Page, Pong, Record, Result, Retry,
-    Scan, Schema, Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Page, Pong, Record, Result, Retry, Scan,
+    Schema, Stats, Transaction, Watch, check,
 };
 use async_trait::async_trait;
 
@@ -13,7 +13,9 @@ use super::bulk::Writer;
 use super::driver::Driver;
 use crate::statements::Catalog;
 
-/// The store contract over one SQL server, given a driver for it.
+/// The store contract over one database of a SQL server, given a driver for it.
+///
+/// Any number of handles and processes may use the same database. One handle is one pool of connections: a process opens one.
 #[derive(Debug)]
 pub struct NetworkBackend<D>(Arc<Shared<D>>);
 
@@ -28,16 +30,20 @@ pub(super) struct Shared<D> {
 }
 
 impl<D: Driver> NetworkBackend<D> {
-    /// The contract over the kinds of `schema`.
+    /// Opens the database for the kinds of `schema`. Connects once and migrates nothing.
+    ///
+    /// # Errors
+    /// As for [`Driver::open`].
+    pub async fn open(options: D::Options, schema: &'static Schema) -> Result<Self> {
+        let driver = D::open(options, schema).await;
+        Ok(Self::new(driver.map_err(|error| error.with_backend(D::NAME).with_operation("open"))?, schema))
+    }
+
+    /// The contract over the kinds of `schema`, given a driver that is connected.
     pub fn new(driver: D, schema: &'static Schema) -> Self {
         let catalog = Catalog::new(driver.dialect(), schema);
         let writer = Writer::new(driver.dialect());
         Self(Arc::new(Shared { schema, driver, catalog, writer, is_closed: AtomicBool::new(false) }))
-    }
-
-    /// The driver.
-    pub fn driver(&self) -> &D {
-        &self.0.driver
     }
 
     /// Runs work that writes to its end, even if whoever asked for it loses interest: half a transaction would keep its locks
@@ -58,12 +64,12 @@ impl<D: Driver> Shared<D> {
     }
 
     fn named(&self, error: Error, operation: &'static str) -> Error {
-        error.with_backend(self.driver.name()).with_operation(operation)
+        error.with_backend(D::NAME).with_operation(operation)
     }
 
     fn check(&self, transaction: &Transaction) -> Result<()> {
         check::transaction(transaction, &self.driver.capabilities())?;
-        transaction.operations.iter().try_for_each(|operation| self.catalog.of(kind_of(operation)).map(|_| ()))
+        transaction.operations.iter().try_for_each(|operation| self.catalog.of(operation.kind()).map(|_| ()))
     }
 
     fn notify(&self, kind: &'static Kind, key: &Key) {
@@ -74,52 +80,22 @@ impl<D: Driver> Shared<D> {
     /// Tells the watches what the transactions that applied have written.
     fn tell(&self, transactions: &[Transaction], answers: &[Result<Committed>]) {
         for (transaction, _) in transactions.iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
-            let mut told: Vec<&'static str> = Vec::new();
-            for operation in transaction.operations.iter().filter(|it| !matches!(it, Operation::Check { .. })) {
-                let kind = kind_of(operation);
-                if !told.contains(&kind.name) {
-                    self.notify(kind, &operation.key());
-                    told.push(kind.name);
-                }
-            }
+            transaction.written().for_each(|key| self.notify(key.kind, &key));
         }
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let mut answers: Vec<Option<Result<Committed>>> = Vec::with_capacity(transactions.len());
-        let mut accepted = Vec::with_capacity(transactions.len());
-        for transaction in transactions {
-            match self.is_open().and_then(|()| self.check(&transaction)) {
-                Ok(()) => {
-                    accepted.push(transaction);
-                    answers.push(None);
-                }
-                Err(error) => answers.push(Some(Err(error))),
-            }
-        }
-        let applied = self.apply(&accepted).await;
-        self.tell(&accepted, &applied);
-        let mut applied = applied.into_iter();
-        let missing = || Err(Error::corrupt("a transaction got no answer"));
-        answers
-            .into_iter()
-            .map(|answer| answer.or_else(|| applied.next()).unwrap_or_else(missing))
-            .map(|answer| answer.map_err(|error| self.named(error, "commit")))
-            .collect()
-    }
-}
-
-fn kind_of(operation: &Operation) -> &'static Kind {
-    match operation {
-        Operation::Insert(record) => record.kind,
-        Operation::Update { key, .. } | Operation::Delete { key, .. } | Operation::Check { key, .. } => key.kind,
+        let sifted = check::sift(transactions, |it| self.is_open().and_then(|()| self.check(it)));
+        let applied = self.apply(&sifted.accepted).await;
+        self.tell(&sifted.accepted, &applied);
+        sifted.answers(applied).into_iter().map(|answer| answer.map_err(|error| self.named(error, "commit"))).collect()
     }
 }
 
 #[async_trait]
 impl<D: Driver> Backend for NetworkBackend<D> {
     fn name(&self) -> &'static str {
-        self.0.driver.name()
+        D::NAME
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -23,8 +23,20 @@ pub enum Purpose {
 /// One database behind a network.
 #[async_trait]
 pub trait Driver: Debug + Send + Sync + 'static {
+    /// Where the database is, and how it is used.
+    type Options: Send;
+
     /// The backend's name, as in its URL scheme.
-    fn name(&self) -> &'static str;
+    const NAME: &'static str;
+
+    /// Connects for the kinds of `schema`, so that whatever is wrong shows now. Creates nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` if the server cannot be reached; `Unauthorized` if it refuses the user or does not prove itself as asked; `Invalid` if there
+    /// is no such database, or the server is too old. Each names the server and what to change.
+    async fn open(options: Self::Options, schema: &'static Schema) -> Result<Self>
+    where
+        Self: Sized;
 
     /// The SQL it speaks.
     fn dialect(&self) -> &'static Dialect;

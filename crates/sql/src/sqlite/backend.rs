@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aquifer_core::{
-    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Operation, Page, Pong, Record,
-    Result, Scan, Schema, Stats, Transaction, Watch, check,
+    Backend, Capabilities, Claim, Committed, Error, Key, Kind, Migration, Notifier, Page, Pong, Record, Result, Scan,
+    Schema, Stats, Transaction, Watch, check,
 };
 use async_trait::async_trait;
 
@@ -145,20 +145,9 @@ impl Backend for SqliteBackend {
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        let mut answers: Vec<Option<Result<Committed>>> = Vec::with_capacity(transactions.len());
-        let mut accepted = Vec::with_capacity(transactions.len());
-        for transaction in transactions {
-            match self.check(&transaction) {
-                Ok(()) => {
-                    accepted.push(transaction);
-                    answers.push(None);
-                }
-                Err(error) => answers.push(Some(Err(named(error, "commit")))),
-            }
-        }
-        let mut applied = self.apply(accepted).await.into_iter();
-        let missing = || Err(Error::corrupt("a transaction got no answer"));
-        answers.into_iter().map(|answer| answer.or_else(|| applied.next()).unwrap_or_else(missing)).collect()
+        let mut sifted = check::sift(transactions, |transaction| self.check(transaction));
+        let applied = self.apply(std::mem::take(&mut sifted.accepted)).await;
+        sifted.answers(applied).into_iter().map(|answer| answer.map_err(|error| named(error, "commit"))).collect()
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Page> {
@@ -215,15 +204,7 @@ impl Backend for SqliteBackend {
 impl SqliteBackend {
     fn check(&self, transaction: &Transaction) -> Result<()> {
         check::transaction(transaction, &self.capabilities)?;
-        transaction.operations.iter().try_for_each(|operation| {
-            let kind = match operation {
-                Operation::Insert(record) => record.kind,
-                Operation::Update { key, .. } | Operation::Delete { key, .. } | Operation::Check { key, .. } => {
-                    key.kind
-                }
-            };
-            self.database.catalog.of(kind).map(|_| ())
-        })
+        transaction.operations.iter().try_for_each(|it| self.database.catalog.of(it.kind()).map(|_| ()))
     }
 
     async fn apply(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
@@ -234,28 +215,12 @@ impl SqliteBackend {
         let notifier = Arc::clone(&self.notifier);
         let done = self.write("commit", move |session| {
             let answers = session.commit(&transactions);
-            if notifier.is_watched() {
-                notify(&notifier, &transactions, &answers);
-            }
+            notifier.notify_applied(&transactions, &answers);
             Ok(answers)
         });
         match done.await {
-            Ok(answers) => answers.into_iter().map(|answer| answer.map_err(|error| named(error, "commit"))).collect(),
+            Ok(answers) => answers,
             Err(error) => (0..count).map(|_| Err(error.duplicate())).collect(),
-        }
-    }
-}
-
-/// Tells the watches what the transactions that applied have written.
-fn notify(notifier: &Notifier, transactions: &[Transaction], answers: &[Result<Committed>]) {
-    for (transaction, _) in transactions.iter().zip(answers).filter(|(_, answer)| answer.is_ok()) {
-        let mut told: Vec<&'static str> = Vec::new();
-        for operation in transaction.operations.iter() {
-            let key = operation.key();
-            if !matches!(operation, Operation::Check { .. }) && !told.contains(&key.kind.name) {
-                notifier.notify(key.kind, key.partition());
-                told.push(key.kind.name);
-            }
         }
     }
 }

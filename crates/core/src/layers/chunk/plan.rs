@@ -27,7 +27,7 @@ pub(super) struct Fitted {
 
 /// Whether the stored record must be known before the operation can be rewritten.
 pub(super) fn needs_record(chunks: &Chunks, operation: &Operation) -> bool {
-    let Some(shape) = chunks.layout.shape(operation.key().kind) else { return false };
+    let Some(shape) = chunks.layout.shape(operation.kind()) else { return false };
     match operation {
         Operation::Update { set, .. } => set.iter().any(|(column, _)| shape.columns.contains(column)),
         Operation::Delete { .. } => true,
