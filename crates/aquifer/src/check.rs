@@ -1,11 +1,12 @@
 //! Looking at a database without changing it.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use aquifer_core::{Backend, Capabilities, Error, Result, SCHEMA, Stats};
 
-use crate::database::{Access, Database};
-use crate::open::close;
+use crate::database::Access;
+use crate::open::{close, open_patiently};
 
 /// What [`check`] found.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,12 +35,12 @@ pub enum SchemaState {
 }
 
 /// Looks at the database that `url` names: whether it answers, whether its schema is this program's, whether it is damaged, and what is
-/// stored. Changes nothing, and creates nothing.
+/// stored. Changes nothing, and creates nothing. One that cannot be reached is tried again for as long as `wait`.
 ///
 /// # Errors
 /// `NotFound` if there is none; `Invalid` if it is not Aquifer's, or newer; otherwise what the backend says.
-pub async fn check(url: &str) -> Result<Health> {
-    let database = Database::open(url, Access { create: false, read_only: true }).await?;
+pub async fn check(url: &str, wait: Duration) -> Result<Health> {
+    let database = open_patiently(url, Access { create: false, read_only: true }, wait).await?;
     let damage = match &database.file {
         Some(file) => file.quick_check().await,
         None => Ok(Vec::new()),
@@ -90,11 +91,11 @@ mod tests {
         for (scheme, backend) in [("sqlite", "sqlite"), ("json", "json")] {
             let path = directory.path().join(scheme);
             let url = format!("{scheme}:{}", path.display());
-            assert_eq!(check(&url).await.unwrap_err().kind(), ErrorKind::NotFound);
+            assert_eq!(check(&url, Duration::ZERO).await.unwrap_err().kind(), ErrorKind::NotFound);
             let store = open(&url, &OpenOptions::default()).await.unwrap();
             store.backend().close().await.unwrap();
             let before = std::fs::read(&path).unwrap();
-            let health = check(&url).await.unwrap();
+            let health = check(&url, Duration::ZERO).await.unwrap();
             assert_eq!((health.backend, health.schema), (backend, SchemaState::Current));
             assert!(health.damage.is_empty() && health.stats.is_some());
             assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -106,9 +107,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.db");
         std::fs::write(&path, "not a database, but long enough to be looked at as if it were one".repeat(100)).unwrap();
-        let error = check(&format!("sqlite:{}", path.display())).await.unwrap_err();
+        let error = check(&format!("sqlite:{}", path.display()), Duration::ZERO).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
-        let error = check(&format!("sqlite:{}", directory.path().display())).await.unwrap_err();
+        let error = check(&format!("sqlite:{}", directory.path().display()), Duration::ZERO).await.unwrap_err();
         assert!(error.to_string().contains("is a directory"), "{error}");
     }
 
@@ -117,7 +118,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.db");
         std::fs::write(&path, "").unwrap();
-        let health = check(&format!("sqlite:{}", path.display())).await.unwrap();
+        let health = check(&format!("sqlite:{}", path.display()), Duration::ZERO).await.unwrap();
         assert_eq!((health.schema, health.stats), (SchemaState::Pending, None));
         assert_eq!(std::fs::read(&path).unwrap(), b"");
     }

@@ -57,7 +57,7 @@ pub async fn open(url: &str, options: &OpenOptions) -> Result<Store> {
 }
 
 /// Opens a database, and tries again for as long as `patience` lasts while it cannot be reached.
-async fn open_patiently(url: &str, access: Access, patience: Duration) -> Result<Database> {
+pub(crate) async fn open_patiently(url: &str, access: Access, patience: Duration) -> Result<Database> {
     let began = Instant::now();
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))

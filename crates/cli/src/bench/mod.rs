@@ -130,7 +130,7 @@ async fn measure(arguments: &BenchArgs, url: &str, context: &Context) -> Result<
     refuse_used(&store, url).await?;
     let engine = Engine::open(store, database::engine_options(&context.settings, None)?).await?;
     // The capabilities of the backend itself: the store's layers take larger records apart.
-    let health = aquifer::check(url).await.map_err(|error| database::named(error, &settings))?;
+    let health = aquifer::check(url, settings.wait).await.map_err(|error| database::named(error, &settings))?;
     let mut report = Report::new(url, health);
     note("measuring the database alone");
     report.bare(aquifer::bare_rates(url, seconds).await?);

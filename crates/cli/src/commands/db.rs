@@ -110,13 +110,8 @@ struct Checked {
 }
 
 async fn check(arguments: &CheckArgs, place: &DatabaseSettings) -> Result<Exit> {
-    if !place.wait.is_zero() {
-        let store =
-            database::open(place, OpenOptions { create: false, migrate: false, ..OpenOptions::default() }).await?;
-        database::close_store(&store).await;
-    }
     let spinner = spinner("looking for damage");
-    let health = aquifer::check(&place.url).await;
+    let health = aquifer::check(&place.url, place.wait).await;
     spinner.finish_and_clear();
     let health = health.map_err(|error| database::named(error, place))?;
     let is_current = health.schema == SchemaState::Current;
