@@ -97,7 +97,7 @@ impl Home {
         }
         let text = fs::read(&output).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
-        let lines: Vec<_> = text.lines().rev().take(5).collect();
+        let lines: Vec<_> = text.lines().rev().take(40).collect();
         let last: String = lines.into_iter().rev().map(|line| format!("\n    {line}")).collect();
         Err(Error::new(format!("{name} failed ({status}){last}")))
     }
