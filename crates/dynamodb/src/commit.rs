@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aquifer_core::layers::waves;
 use aquifer_core::{
     Capabilities, Committed, Condition, Error, Notifier, Operation, Result, Retry, Trace, Transaction, check,
 };
@@ -16,7 +17,6 @@ use crate::outcome::{Outcome, send};
 use crate::plan::{Part, Plan, Planner, Stop, fitting, needs_basis};
 use crate::read::{Columns, items};
 use crate::values::{self, Item};
-use crate::waves::waves;
 
 /// What committing needs.
 #[derive(Debug)]
@@ -43,17 +43,13 @@ impl Committer {
         if let [transaction] = transactions.as_slice() {
             return vec![self.one(transaction).await];
         }
-        let wave_of = waves(&transactions);
-        let last = wave_of.iter().max().copied().unwrap_or(0);
         let mut answers: Vec<Option<Result<Committed>>> = transactions.iter().map(|_| None).collect();
-        for wave in 0..=last {
+        for wave in waves(transactions) {
             // Tasks of their own, because putting requests together takes more than one processor where there are many. They end with
             // this future.
             let mut tasks = JoinSet::new();
-            for (place, transaction) in
-                transactions.iter().enumerate().filter(|(place, _)| wave_of.get(*place) == Some(&wave))
-            {
-                let (committer, transaction) = (Arc::clone(self), transaction.clone());
+            for (place, transaction) in wave {
+                let committer = Arc::clone(self);
                 tasks.spawn(async move { (place, committer.one(&transaction).await) });
             }
             while let Some(ended) = tasks.join_next().await {

@@ -25,7 +25,6 @@ mod statement;
 mod stats;
 mod tables;
 mod values;
-mod waves;
 
 pub use backend::DynamoBackend;
 pub use bare::bare_rates;

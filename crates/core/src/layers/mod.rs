@@ -13,3 +13,4 @@ pub use fault::{Fault, Faults};
 pub use group_commit::GroupCommit;
 pub use observe::Observe;
 pub use retry::{Retries, RetryOptions};
+pub use waves::{Placed, waves};
