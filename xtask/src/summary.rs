@@ -12,11 +12,12 @@ pub(crate) struct Summary {
 
 impl Summary {
     /// Adds up the closing lines of Rust's test binaries (`test result: ok. 3 passed; 0 failed; ...`) and of cargo nextest
-    /// (`Summary [ 1.2s] 3 tests run: 2 passed, 1 failed, 0 skipped`) among `lines`.
+    /// (`Summary [ 1.2s] 3 tests run: 2 passed, 1 failed, 0 skipped`) among `lines`. What nextest repeats of a binary's output, a
+    /// failed first try's for one, is indented and counts for nothing.
     pub(crate) fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let mut summary = Self::default();
-        for line in lines.into_iter().map(str::trim) {
-            if line.starts_with("test result: ") || line.starts_with("Summary [") {
+        for line in lines {
+            if line.starts_with("test result: ") || line.trim_start().starts_with("Summary [") {
                 summary.passed += number_before(line, "passed");
                 summary.failed += number_before(line, "failed") + number_before(line, "timed");
             }
@@ -61,6 +62,7 @@ mod tests {
             "running 3 tests",
             "test a ... ok",
             "test result: FAILED. 2 passed; 1 failed; 4 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 80 filtered out; finished in 193.34s",
             "     Summary [   1.5s] 10 tests run: 7 passed (1 slow), 2 failed, 1 timed out, 3 skipped",
             "the tests passed; 9 failed",
         ];

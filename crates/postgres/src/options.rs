@@ -118,9 +118,9 @@ impl PostgresOptions {
     ///
     /// ```
     /// use aquifer_postgres::{PostgresOptions, SslMode};
-    /// let options = PostgresOptions::from_url("postgresql+asyncpg://ann:secret@db/app?sslmode=require&max_connections=5")?;
+    /// let options = PostgresOptions::from_url("postgresql+asyncpg://ann:k3ystone@db/app?sslmode=require&max_connections=5")?;
     /// assert_eq!((options.host.as_str(), options.port, options.ssl_mode), ("db", 5432, SslMode::Require));
-    /// assert!(!format!("{options:?}").contains("secret"));
+    /// assert!(!format!("{options:?}").contains("k3ystone"));
     /// # Ok::<(), aquifer_core::Error>(())
     /// ```
     pub fn from_url(url: &str) -> Result<Self> {
@@ -209,7 +209,7 @@ impl fmt::Debug for PostgresOptions {
         f.debug_struct("PostgresOptions")
             .field("address", &self.address())
             .field("user", &self.user)
-            .field("password", &self.password.as_ref().map(|_| format_args!("<secret>").to_string()))
+            .field("password", &self.password.as_ref().map(|_| format_args!("<secret>")))
             .field("database", &self.database)
             .field("schema", &self.schema)
             .field("ssl_mode", &self.ssl_mode)
