@@ -78,7 +78,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// somebody else is claiming. May return fewer than there are; returns some where nobody else interferes.
     ///
     /// # Errors
-    /// As for `scan`; `Invalid` if `set` leaves the record in the range.
+    /// As for `scan`; `Invalid` if `set` leaves the record in the range. `Unavailable` with [`crate::Retry::Unknown`] if records may have
+    /// been taken that are not returned: whoever keeps its name in them finds them by it.
     async fn claim(&self, claim: &Claim) -> Result<Vec<Record>>;
 
     /// Best-effort wake-ups for a kind. Never needed for correctness.

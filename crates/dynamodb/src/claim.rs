@@ -21,7 +21,8 @@ impl Committer {
     /// Takes records, lowest first.
     ///
     /// # Errors
-    /// As for [`aquifer_core::Backend::claim`]; what was taken before something failed is returned all the same.
+    /// As for [`aquifer_core::Backend::claim`]; what was taken before something failed is returned all the same, unless it is unknown
+    /// whether more was taken.
     pub(crate) async fn claim(&self, claim: &Claim) -> Result<Vec<Record>> {
         check::claim(claim)?;
         let (place, table) = self.layout.table(claim.kind)?;
@@ -50,15 +51,16 @@ impl Committer {
                 blob(&item, &order.attribute).is_some_and(|sort| range.holds(sort)).then_some((place, item))
             });
             let takes = due.map(|(place, item)| self.take(claim, table, order, place, item));
-            let mut failed = None;
+            let mut failed: Option<Error> = None;
             for answer in join_all(takes).await {
                 match answer {
                     Ok(record) => taken.extend(record),
+                    Err(error) if failed.as_ref().is_some_and(is_unknown) => tracing::debug!(%error, "one more failed"),
                     Err(error) => failed = Some(error),
                 }
             }
             match failed {
-                Some(error) if taken.is_empty() => return Err(error),
+                Some(error) if taken.is_empty() || is_unknown(&error) => return Err(error),
                 Some(error) => {
                     tracing::warn!(%error, "some of the records that are due could not be claimed");
                     break;
@@ -129,9 +131,8 @@ impl Committer {
             match self.one(&transaction).await {
                 Ok(_) => return Ok(Some(record)),
                 Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => return Ok(None),
-                Err(error) if error.retry() == Retry::Unknown && pauses.pause().await => {
-                    transaction = transaction.retry()
-                }
+                Err(error) if is_unknown(&error) && pauses.pause().await => transaction = transaction.retry(),
+                Err(error) if transaction.retried => return Err(error.with_retry(Retry::Unknown)),
                 Err(error) => return Err(error),
             }
         }
@@ -140,6 +141,7 @@ impl Committer {
     /// Whether the record was taken by this claim. A lost reply is asked for again: the record bears the claim's name.
     async fn apply(&self, statement: &Statement, name: &str) -> Result<bool> {
         let mut pauses = Pauses::new();
+        let mut lost = false;
         loop {
             match statement.alone(&self.calls).await {
                 Ok(Alone::Applied) => return Ok(true),
@@ -147,9 +149,15 @@ impl Committer {
                     let bears = item.as_ref().and_then(|item| item.get(CLAIM)).and_then(|claim| claim.as_n().ok());
                     return Ok(bears.is_some_and(|bears| bears == name));
                 }
-                Err(error) if error.retry() == Retry::Unknown && pauses.pause().await => {}
+                Err(error) if is_unknown(&error) && pauses.pause().await => lost = true,
+                // What failed later does not settle what became of the first.
+                Err(error) if lost => return Err(error.with_retry(Retry::Unknown)),
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+fn is_unknown(error: &Error) -> bool {
+    error.retry() == Retry::Unknown
 }

@@ -241,6 +241,28 @@ async fn a_claim_whose_reply_is_lost_hands_its_record_out_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_may_have_taken_more_than_it_knows_of_says_so() {
+    let (_tables, front, backend) = fronted().await;
+    // One is taken for sure, and what became of the other does not come to light.
+    for id in ["a", "b"] {
+        insert_due(&backend, id).await;
+    }
+    front.clear();
+    front.answer("UpdateItem", 1, Answer::Passed);
+    front.answer("UpdateItem", 1000, Answer::Lost);
+    let failed = backend.claim(&due()).await.expect_err("a reply was lost");
+    assert_eq!((failed.kind(), failed.retry()), (ErrorKind::Unavailable, Retry::Unknown), "{failed:?}");
+
+    // That DynamoDB is busy later settles nothing.
+    front.clear();
+    insert_due(&backend, "c").await;
+    front.answer("UpdateItem", 1, Answer::Lost);
+    front.answer("UpdateItem", 1000, Answer::Code("ThrottlingException"));
+    let failed = backend.claim(&due()).await.expect_err("a reply was lost");
+    assert_eq!((failed.kind(), failed.retry()), (ErrorKind::Unavailable, Retry::Unknown), "{failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_way_that_breaks_is_found_again() {
     let (_tables, proxy, backend) = proxied().await;
     backend.commit_one(Transaction::new(vec![insert("a")])).await.expect("it commits");

@@ -71,20 +71,25 @@ async fn take(connection: &Connection, claim: &Claim, found: Vec<Record>) -> Res
             }
             // Whether the command was done shows in the records, and doing it twice changes nothing more: each has a new revision then.
             tracing::debug!("the answer to a claim was lost, asking again");
-            let again = connection.call(Effect::Write, connection.database().run_command(command)).await?;
-            answered(claim, &again)?;
+            let again = connection.call(Effect::Write, connection.database().run_command(command)).await;
+            again.and_then(|again| answered(claim, &again)).map_err(unknown)?;
             None
         }
     };
     let mine = match taken {
         Some(count) if count == found.len() => None,
         Some(0) => return Ok(Vec::new()),
-        _ => Some(marked(connection, claim, &found, mark).await?),
+        _ => Some(marked(connection, claim, &found, mark).await.map_err(unknown)?),
     };
     let after = found.into_iter().filter(|record| {
         mine.as_ref().is_none_or(|mine| id(&record.key()).to_vec().is_ok_and(|id| mine.contains(&id)))
     });
     Ok(after.map(|record| changed(record, claim)).collect())
+}
+
+/// An error after which records may have been taken that the caller is not told of, whatever the error itself was.
+fn unknown(error: Error) -> Error {
+    error.with_retry(Retry::Unknown)
 }
 
 /// How many records the command has changed.
@@ -115,7 +120,7 @@ async fn marked(connection: &Connection, claim: &Claim, found: &[Record], mark: 
     let filter = doc! { ID: { "$in": ids }, CLAIM_ID: signed(mark) };
     let collection = connection.collection(claim.kind);
     let documents = connection
-        .call(Effect::Write, async {
+        .call(Effect::None, async {
             let find = collection.find(filter).projection(doc! { ID: 1 });
             find.await?.try_collect::<Vec<Document>>().await
         })

@@ -67,7 +67,7 @@ impl Shared {
             match self.claim_in(&home, claim, request.order, &range, count).await {
                 Ok(records) => claimed.extend(records),
                 // What was taken already must not be lost; the rest stays due.
-                Err(error) if !claimed.is_empty() => {
+                Err(error) if !claimed.is_empty() && error.retry() != Retry::Unknown => {
                     tracing::debug!(%error, "a part of a claim failed");
                     break;
                 }

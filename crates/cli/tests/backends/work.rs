@@ -115,7 +115,10 @@ pub(crate) async fn storm_is_over(store: &Store, acknowledged: &BTreeMap<usize, 
         if open.is_empty() {
             return;
         }
-        assert!(Instant::now() < deadline, "{} executions are stuck, such as {:?}", open.len(), open.first());
+        if Instant::now() >= deadline {
+            let stuck = store.backend().get(&[Key::new(Execution::KIND, [DEFAULT_TENANT, open[0].as_str()])]).await;
+            panic!("{} executions are stuck, such as {stuck:?}", open.len());
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

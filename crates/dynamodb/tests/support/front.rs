@@ -19,6 +19,10 @@ pub(crate) enum Answer {
     Unprocessed,
     /// Nothing: the connection ends before the request has been passed on.
     Nothing,
+    /// Nothing: the request is passed on, and the connection ends before the reply.
+    Lost,
+    /// What DynamoDB itself answers.
+    Passed,
 }
 
 #[derive(Debug, Default)]
@@ -96,10 +100,13 @@ async fn serve(client: TcpStream, target: SocketAddr, script: &Mutex<Script>) ->
             script.next(&operation)
         };
         let reply = match answer {
-            None => {
+            None | Some(Answer::Passed | Answer::Lost) => {
                 server.write_all(head.as_bytes()).await?;
                 server.write_all(&body).await?;
                 let (head, body) = message(&mut server).await?;
+                if matches!(answer, Some(Answer::Lost)) {
+                    return Ok(());
+                }
                 [head.as_bytes(), &body].concat()
             }
             Some(Answer::Nothing) => return Ok(()),
@@ -133,7 +140,7 @@ fn answered(answer: &Answer, request: &str) -> Vec<u8> {
             let keys = keys.expect("a BatchGetItem of nothing but keys");
             ("200 OK", format!(r#"{{"Responses":{{}},"UnprocessedKeys":{keys}}}"#))
         }
-        Answer::Nothing => unreachable!("nothing is no answer"),
+        Answer::Nothing | Answer::Lost | Answer::Passed => unreachable!("these are no answers"),
     };
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\r\n{body}")
