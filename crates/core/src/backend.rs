@@ -107,6 +107,9 @@ pub struct Capabilities {
     pub max_operations: usize,
     /// The most bytes of values in a transaction.
     pub max_transaction_bytes: usize,
+    /// How many calls of `commit` under way at once are faster than one: 1 where the database writes one transaction after the other,
+    /// [`usize::MAX`] where it gains nothing from many transactions in one call.
+    pub concurrent_commits: usize,
     /// Whether a scan may miss the newest commits, other than a lookup by the values of a unique constraint.
     pub scans_may_lag: bool,
     /// Whether the database removes expired records by itself.

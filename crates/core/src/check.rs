@@ -271,6 +271,7 @@ mod tests {
             max_record_bytes: 1000,
             max_operations: 10,
             max_transaction_bytes: 1000,
+            concurrent_commits: 1,
             scans_may_lag: false,
             native_expiry: false,
             push: false,

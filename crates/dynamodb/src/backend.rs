@@ -57,6 +57,7 @@ impl DynamoBackend {
             max_record_bytes: MAX_ITEM_BYTES - ITEM_OVERHEAD,
             max_operations: MAX_STATEMENTS - guards,
             max_transaction_bytes: MAX_TRANSACTION_BYTES,
+            concurrent_commits: usize::MAX,
             scans_may_lag: true,
             native_expiry: true,
             push: false,

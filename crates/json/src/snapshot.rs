@@ -129,6 +129,7 @@ const UNLIMITED: Capabilities = Capabilities {
     max_record_bytes: usize::MAX,
     max_operations: usize::MAX,
     max_transaction_bytes: usize::MAX,
+    concurrent_commits: 1,
     scans_may_lag: false,
     native_expiry: false,
     push: false,

@@ -60,6 +60,7 @@ impl Backend for LibsqlBackend {
             max_record_bytes: 4 << 20,
             max_operations: 1000,
             max_transaction_bytes: 16 << 20,
+            concurrent_commits: 1,
             scans_may_lag: false,
             native_expiry: false,
             push: false,

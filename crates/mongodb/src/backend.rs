@@ -52,6 +52,7 @@ impl MongodbBackend {
             max_record_bytes: MAX_RECORD_BYTES,
             max_operations: MAX_OPERATIONS,
             max_transaction_bytes: MAX_TRANSACTION_BYTES,
+            concurrent_commits: 3,
             scans_may_lag: false,
             native_expiry: true,
             push: connection.has_changes,

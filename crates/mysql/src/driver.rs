@@ -51,6 +51,7 @@ impl Driver for MysqlDriver {
             max_record_bytes: 8 << 20,
             max_operations: 1000,
             max_transaction_bytes: 64 << 20,
+            concurrent_commits: 3,
             scans_may_lag: false,
             native_expiry: false,
             push: false,

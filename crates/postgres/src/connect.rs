@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aquifer_core::{Error, Result};
 use aquifer_sql::network::Connect;
@@ -16,6 +16,10 @@ use crate::options::{PostgresOptions, SslMode};
 
 /// How long asking a connection whether it lives may take.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// How long plans are kept. Long enough for planning to cost next to nothing where there is much to do, and short enough for a plan
+/// made for an empty table to be gone when the table has grown.
+const PLANS: Duration = Duration::from_secs(1);
 
 /// The oldest server that will do, as it counts its versions.
 const OLDEST: u32 = 100_000;
@@ -37,12 +41,21 @@ pub(crate) struct Link {
     /// What such a transaction has to begin with.
     pub(crate) settings: Arc<str>,
     version: u32,
+    /// Since when the session keeps the plans that it has.
+    plans_since: Instant,
 }
 
 impl Link {
-    /// Whether statements stay prepared. Before PostgreSQL 12 nothing keeps their plans from staying with them.
+    /// Whether statements stay prepared, and their plans with them.
     pub(crate) fn keeps_statements(&self) -> bool {
-        !self.is_pooled && self.version >= 120_000
+        !self.is_pooled
+    }
+
+    /// Lets every statement be planned anew.
+    async fn forget_plans(&mut self) -> std::result::Result<(), sqlx::Error> {
+        sqlx::raw_sql("DISCARD PLANS").execute(&mut self.connection).await?;
+        self.plans_since = Instant::now();
+        Ok(())
     }
 }
 
@@ -105,15 +118,22 @@ impl Connector {
             (false, true) => Ok(false),
             (true, false) => {
                 let text = AssertSqlSafe(settings(&self.options, link.version, false));
-                let set = sqlx::raw_sql(text).execute(&mut link.connection);
-                let set = timeout(self.options.connect_timeout, set).await;
-                set.map_err(|_| Error::unavailable(format!("{} does not answer", self.options.address())))?
-                    .map_err(|error| not_connected(error, &self.options))?;
+                self.answered(sqlx::raw_sql(text).execute(&mut link.connection)).await?;
                 link.is_pooled = false;
+                Ok(true)
+            }
+            (false, false) if link.plans_since.elapsed() > PLANS => {
+                self.answered(link.forget_plans()).await?;
                 Ok(true)
             }
             _ => Ok(true),
         }
+    }
+
+    async fn answered<T>(&self, asked: impl Future<Output = std::result::Result<T, sqlx::Error>>) -> Result<T> {
+        let answer = timeout(self.options.connect_timeout, asked).await;
+        let answer = answer.map_err(|_| Error::unavailable(format!("{} does not answer", self.options.address())))?;
+        answer.map_err(|error| not_connected(error, &self.options))
     }
 
     async fn open(&self) -> Result<PgConnection> {
@@ -154,11 +174,15 @@ impl Connect for Connector {
             )));
         }
         let settings = settings(&self.options, version, true).into();
-        Ok(Link { connection, is_pooled: true, settings, version })
+        Ok(Link { connection, is_pooled: true, settings, version, plans_since: Instant::now() })
     }
 
     async fn is_alive(&self, link: &mut Link) -> bool {
-        matches!(timeout(SIGN_OF_LIFE, link.connection.ping()).await, Ok(Ok(())))
+        let answer = async {
+            // What would be asked next is a sign of life as well.
+            if link.is_pooled { link.connection.ping().await } else { link.forget_plans().await }
+        };
+        matches!(timeout(SIGN_OF_LIFE, answer).await, Ok(Ok(())))
     }
 
     async fn disconnect(&self, link: Link) {
@@ -183,8 +207,8 @@ fn ssl_mode(options: &PostgresOptions) -> PgSslMode {
 /// What a session is set to, or a transaction where nothing stays in a session.
 ///
 /// Every statement is written for an index, which these settings leave as the only way. Which one the planner sees from the size that
-/// a table has now: a plan that was made while it was empty, and kept, would read all of a tenant's records when it has grown. So
-/// statements are kept prepared and plans are not.
+/// a table has now: a plan that was made while it was empty would read all of a tenant's records when it has grown. So plans are kept,
+/// because making them is half of the server's work, but only for [`PLANS`].
 fn settings(options: &PostgresOptions, version: u32, is_pooled: bool) -> String {
     let set = if is_pooled { "SET LOCAL " } else { "SET " };
     let timeout = options.request_timeout.as_millis().clamp(1, i32::MAX as u128);
@@ -200,8 +224,8 @@ fn settings(options: &PostgresOptions, version: u32, is_pooled: bool) -> String 
     if version >= 110_000 {
         names.push("jit = off".to_owned());
     }
-    if version >= 120_000 {
-        names.push("plan_cache_mode = force_custom_plan".to_owned());
+    if version >= 120_000 && !is_pooled {
+        names.push("plan_cache_mode = force_generic_plan".to_owned());
     }
     if let Some(schema) = &options.schema {
         names.push(format!("search_path = {}", quoted(schema)));

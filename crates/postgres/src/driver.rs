@@ -144,6 +144,7 @@ impl Driver for PgDriver {
             max_record_bytes: 16 << 20,
             max_operations: 1000,
             max_transaction_bytes: 64 << 20,
+            concurrent_commits: 3,
             scans_may_lag: self.replica.is_some(),
             native_expiry: false,
             push: self.push.is_possible(),

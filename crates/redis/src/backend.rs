@@ -47,6 +47,7 @@ impl RedisBackend {
             max_record_bytes: 4 << 20,
             max_operations: 1000,
             max_transaction_bytes: 16 << 20,
+            concurrent_commits: 3,
             scans_may_lag: false,
             // The expiry of a key would leave its members in the indexes.
             native_expiry: false,

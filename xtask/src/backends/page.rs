@@ -8,6 +8,8 @@ use super::texts::{BACKENDS, Backend};
 
 /// Where many workflows at once do fewer times the steps of one, the page says why.
 const ENOUGH: f64 = 8.0;
+/// What part of the processors' time may be used before they are the limit: some always goes to waiting for one another.
+const BUSY: f64 = 0.85;
 
 const HEAD: &str = "\
 <!-- Written by `cargo xtask backends` from backends.json: change that, or xtask/src/backends. -->
@@ -25,6 +27,7 @@ Compare ratios, not absolute numbers: both sides of a ratio come from one run, a
 - **Times as many** is steps a second with 64 workflows at once, divided by those with one at a time.
 - **Of the rows** is steps a second with 64 workflows at once, divided by the rows a second that the bare driver writes in
   durable batches of 64.
+- **Processors** is what part of the processors' time all programs used together with 64 workflows at once.
 
 `aquifer bench --help` says how it is measured; `aquifer bench --database-url URL` measures yours.
 ";
@@ -39,8 +42,10 @@ pub(super) fn of(results: &Results) -> String {
     page.push_str("\n## Measured\n\n");
     line(&mut page, &place(results));
     page.push_str(MEASURED);
-    page.push_str("\n| | a step | steps/s, one at a time | steps/s, 64 at once | times as many | of the rows |\n");
-    page.push_str("| --- | ---: | ---: | ---: | ---: | ---: |\n");
+    page.push_str(
+        "\n| | a step | steps/s, one at a time | steps/s, 64 at once | times as many | of the rows | processors |\n",
+    );
+    page.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (backend, measured) in measured(results) {
         line(&mut page, &figures(backend, measured));
     }
@@ -71,13 +76,14 @@ fn figures(backend: &Backend, measured: &Measured) -> String {
     let (report, sequence) = (&measured.report, &measured.report.sequence);
     let ratio = |ratio: Option<f64>, unit: &str| ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}{unit}"));
     format!(
-        "| {} | {} | {} | {} | {:.1} | {} |",
+        "| {} | {} | {} | {} | {:.1} | {} | {:.0}% |",
         backend.title,
         ratio(report.step_in_commits(), " commits"),
         grouped(sequence.alone_steps_per_second),
         grouped(sequence.steps_per_second),
         sequence.speedup,
         ratio(report.part_of_rows(), ""),
+        sequence.processors_used * 100.0,
     )
 }
 
@@ -94,22 +100,30 @@ fn section(backend: &Backend, measured: Option<&Measured>) -> String {
     text.push_str(&capabilities(&measured.report.capabilities));
     let sequence = &measured.report.sequence;
     if sequence.speedup < ENOUGH {
-        let (many, times) = (sequence.concurrency, sequence.speedup);
-        let alone = measured.report.step_in_commits();
-        let alone = alone.map(|alone| format!(" A step alone takes {alone:.2} bare commits.")).unwrap_or_default();
-        line(
-            &mut text,
-            &format!(
-                "\n{many} at once do {times:.1} times the steps of one. Its likely limit, from the design and not measured by itself: {}{alone}",
-                backend.limited_by
-            ),
-        );
+        line(&mut text, &format!("\n{}", limit(backend, measured)));
     }
     text
 }
 
+/// What keeps many at once from doing many times as much.
+fn limit(backend: &Backend, measured: &Measured) -> String {
+    let sequence = &measured.report.sequence;
+    let (used, own) = (sequence.processors_used, sequence.processors_used_by_engine);
+    let limited_by = if used >= BUSY { "The processors are the limit." } else { backend.limited_by };
+    let alone = measured.report.step_in_commits();
+    let alone = alone.map(|alone| format!(" A step alone takes {alone:.2} bare commits.")).unwrap_or_default();
+    format!(
+        "{} at once do {:.1} times the steps of one, while {:.0}% of the processors' time is used, {:.0}% by the engine's process. \
+         {limited_by}{alone}",
+        sequence.concurrency,
+        sequence.speedup,
+        used * 100.0,
+        own * 100.0,
+    )
+}
+
 fn capabilities(capabilities: &Capabilities) -> String {
-    let Capabilities { max_record_bytes, max_operations, max_transaction_bytes, .. } = capabilities;
+    let Capabilities { max_record_bytes, max_operations, max_transaction_bytes, concurrent_commits, .. } = capabilities;
     let yes = |yes: bool, then: &'static str, or: &'static str| if yes { then } else { or };
     let mut text = String::from("| capability | value |\n| --- | --- |\n");
     for (what, value) in [
@@ -119,6 +133,12 @@ fn capabilities(capabilities: &Capabilities) -> String {
     ] {
         line(&mut text, &format!("| {what} | at most {value} |"));
     }
+    let concurrent = match *concurrent_commits {
+        u64::MAX => "any number, none waits for another".to_owned(),
+        1 => "1, of all that wait".to_owned(),
+        many => format!("up to {many}, each of what waits"),
+    };
+    line(&mut text, &format!("| commits under way at once (`concurrent_commits`) | {concurrent} |"));
     for (what, value) in [
         ("outlives the process (`durable`)", yes(capabilities.durable, "yes", "no")),
         ("listings may lag (`scans_may_lag`)", yes(capabilities.scans_may_lag, "yes", "no")),
@@ -171,11 +191,12 @@ mod tests {
 
     use super::*;
 
-    fn results(speedup: f64) -> Results {
+    fn results(speedup: f64, used: f64) -> Results {
         let report = json!({
             "server": "SQLite 3.51.3",
             "capabilities": {
                 "max_record_bytes": 16 << 20, "max_operations": 1000, "max_transaction_bytes": 384 << 10,
+                "concurrent_commits": 1,
                 "scans_may_lag": false, "native_expiry": false, "push": false, "durable": true,
             },
             "bare": {
@@ -185,6 +206,7 @@ mod tests {
             "sequence": {
                 "step": { "p50_us": 165.0, "p99_us": 300.0 }, "concurrency": 64,
                 "alone_steps_per_second": 1000.0, "steps_per_second": 1000.0 * speedup, "speedup": speedup,
+                "processors_used": used, "processors_used_by_engine": 0.25,
             },
         });
         let sqlite = json!({ "date": "2026-01-31", "server": "SQLite 3.51.3", "report": report });
@@ -194,24 +216,26 @@ mod tests {
 
     #[test]
     fn ratios_capabilities_and_limits_are_on_the_page() {
-        let page = of(&results(7.5));
+        let page = of(&results(7.5, 0.5));
         for text in [
             "On 2026-01-31, on a machine of 2 cores (a chip)",
-            "| SQLite | 1.50 commits | 1,000 | 7,500 | 7.5 | 0.38 |",
+            "| SQLite | 1.50 commits | 1,000 | 7,500 | 7.5 | 0.38 | 50% |",
             "Tested against SQLite 3.51.3.",
             "| record, above which values are stored in parts | at most 16 MiB |",
             "| values of a transaction | at most 384 KiB |",
-            "64 at once do 7.5 times the steps of one. Its likely limit, from the design and not measured by itself: ",
+            "| commits under way at once (`concurrent_commits`) | 1, of all that wait |",
+            "64 at once do 7.5 times the steps of one, while 50% of the processors' time is used, 25% by the engine's process. ",
             "## DynamoDB\n\nNot measured.",
         ] {
             assert!(page.contains(text), "{text:?} is not in {page}");
         }
-        assert!(!of(&results(8.0)).contains("Its likely limit"));
+        assert!(!of(&results(8.0, 0.5)).contains("times the steps of one"));
+        assert!(of(&results(7.5, 0.9)).contains("25% by the engine's process. The processors are the limit. A step"));
     }
 
     #[test]
     fn what_was_measured_is_read_back_as_it_was_written() {
-        let results = results(2.0);
+        let results = results(2.0, 0.5);
         let text = results.text().unwrap();
         assert_eq!(of(&Results::parse(&text).unwrap()), of(&results));
     }

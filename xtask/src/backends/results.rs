@@ -49,6 +49,7 @@ pub(super) struct Capabilities {
     pub(super) max_record_bytes: u64,
     pub(super) max_operations: u64,
     pub(super) max_transaction_bytes: u64,
+    pub(super) concurrent_commits: u64,
     pub(super) scans_may_lag: bool,
     pub(super) native_expiry: bool,
     pub(super) push: bool,
@@ -70,6 +71,9 @@ pub(super) struct Sequence {
     pub(super) alone_steps_per_second: f64,
     pub(super) steps_per_second: f64,
     pub(super) speedup: f64,
+    /// What part of the machine's processors was in use with many at once, from 0 to 1, and what part by the engine's process.
+    pub(super) processors_used: f64,
+    pub(super) processors_used_by_engine: f64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod fanout;
 mod list;
 mod long;
+mod processors;
 mod report;
 mod sequence;
 

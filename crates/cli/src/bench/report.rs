@@ -34,6 +34,7 @@ struct Facts {
     max_record_bytes: usize,
     max_operations: usize,
     max_transaction_bytes: usize,
+    concurrent_commits: usize,
     scans_may_lag: bool,
     native_expiry: bool,
     push: bool,
@@ -46,12 +47,22 @@ impl From<Capabilities> for Facts {
             max_record_bytes,
             max_operations,
             max_transaction_bytes,
+            concurrent_commits,
             scans_may_lag,
             native_expiry,
             push,
             durable,
         } = capabilities;
-        Self { max_record_bytes, max_operations, max_transaction_bytes, scans_may_lag, native_expiry, push, durable }
+        Self {
+            max_record_bytes,
+            max_operations,
+            max_transaction_bytes,
+            concurrent_commits,
+            scans_may_lag,
+            native_expiry,
+            push,
+            durable,
+        }
     }
 }
 
@@ -103,6 +114,12 @@ pub(crate) struct Sequence {
     pub(crate) steps_per_second: f64,
     /// `steps_per_second` divided by `alone_steps_per_second`: what group commit and parallel work bring.
     pub(crate) speedup: f64,
+    /// What part of the machine's processors was in use while `concurrency` workflows ran, from 0 to 1; on Linux only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processors_used: Option<f64>,
+    /// What part of them this process used: the engine, and a database within it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processors_used_by_engine: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -211,6 +228,14 @@ impl fmt::Display for Report {
                 "     1 at once          {alone:>9.0} steps/s   {speedup:.1} times as many with {}",
                 sequence.concurrency
             )?;
+            if let (Some(used), Some(own)) = (sequence.processors_used, sequence.processors_used_by_engine) {
+                let (used, own) = (used * 100.0, own * 100.0);
+                writeln!(
+                    f,
+                    "  processors in use     {used:>9.0} % with {}, {own:.0} % by the engine",
+                    sequence.concurrency
+                )?;
+            }
         }
         if let Some(fanout) = &self.fanout {
             writeln!(f, "\nfanout: 50 parallel steps")?;

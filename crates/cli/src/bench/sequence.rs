@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use aquifer::engine::Engine;
 use aquifer::engine::code::{Context, StepError, Workflow};
 
+use super::processors::Processors;
 use super::report::{Latency, Sequence};
 use super::tenant;
 use crate::failure::{Failure, Result};
@@ -44,6 +45,7 @@ pub(super) async fn measure(engine: &Engine, concurrency: usize, duration: Durat
     let alone_steps_per_second = workflows.len() as f64 * f64::from(STEPS) / began.elapsed().as_secs_f64();
     let done = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
+    let before = Processors::look();
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..concurrency {
         let (engine, workflow, done) = (engine.clone(), workflow.clone(), Arc::clone(&done));
@@ -58,6 +60,7 @@ pub(super) async fn measure(engine: &Engine, concurrency: usize, duration: Durat
     while let Some(caller) = callers.join_next().await {
         caller.map_err(failed)?.map_err(failed)?;
     }
+    let used = Processors::look().zip(before).and_then(|(after, before)| after.used_since(&before));
     let workflows_per_second = done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
     let steps_per_second = workflows_per_second * f64::from(STEPS);
     Ok(Sequence {
@@ -68,5 +71,7 @@ pub(super) async fn measure(engine: &Engine, concurrency: usize, duration: Durat
         workflows_per_second,
         steps_per_second,
         speedup: steps_per_second / alone_steps_per_second,
+        processors_used: used.map(|used| used.by_all),
+        processors_used_by_engine: used.map(|used| used.by_this_process),
     })
 }

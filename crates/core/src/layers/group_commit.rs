@@ -1,6 +1,6 @@
 //! Gathers concurrent commits into one, which is where throughput comes from.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -22,8 +22,11 @@ const MAX_WAITING: usize = 20_000;
 
 /// A layer that commits at once what was handed in while the commit before was under way.
 ///
-/// When nothing is under way a commit starts immediately: nobody ever waits for company. Where more than 20,000 transactions wait,
-/// further ones are answered `Unavailable` at once.
+/// When nothing is under way a commit starts immediately: nobody ever waits for company. Where the database takes several commits at
+/// once ([`Capabilities::concurrent_commits`]), a further one starts as soon as half as many transactions wait as are under way: fewer
+/// are better off together, and more would leave the database idle while they are put together. Where more than 20,000 transactions
+/// wait, further ones are answered `Unavailable` at once. A database that is no faster with many in one commit
+/// (`concurrent_commits` of [`usize::MAX`]) gets each at once.
 #[derive(Debug)]
 pub struct GroupCommit {
     shared: Arc<Shared>,
@@ -32,13 +35,28 @@ pub struct GroupCommit {
 #[derive(Debug)]
 struct Shared {
     inner: Arc<dyn Backend>,
+    lanes: usize,
     queue: Mutex<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    flushing: bool,
+    /// How many commits are under way, and of how many transactions.
+    flushing: usize,
+    under_way: usize,
+}
+
+impl Queue {
+    /// Whether a commit need not wait for others, however small it is.
+    fn is_free(&self, lanes: usize) -> bool {
+        self.flushing == 0 || (lanes == usize::MAX && self.under_way < MAX_WAITING)
+    }
+
+    /// Whether one more commit of those that wait is worth its while.
+    fn has_room(&self, lanes: usize) -> bool {
+        self.is_free(lanes) || (self.flushing < lanes && self.waiting.len() * 2 >= self.under_way)
+    }
 }
 
 #[derive(Debug)]
@@ -50,30 +68,47 @@ struct Waiting {
 impl GroupCommit {
     /// Wraps `inner`.
     pub fn new(inner: Arc<dyn Backend>) -> Self {
-        Self { shared: Arc::new(Shared { inner, queue: Mutex::default() }) }
+        let lanes = inner.capabilities().concurrent_commits;
+        Self { shared: Arc::new(Shared { inner, lanes, queue: Mutex::default() }) }
     }
 }
 
-/// The lead of one caller; passed on when it ends.
-struct Lead<'a>(&'a Arc<Shared>);
+/// A commit of so many transactions under way. When it ends, however it ends, whoever came meanwhile is seen to.
+struct UnderWay {
+    shared: Arc<Shared>,
+    count: usize,
+}
 
-impl Drop for Lead<'_> {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.pass_on();
+        let mut queue = self.shared.queue();
+        queue.flushing -= 1;
+        queue.under_way -= self.count;
+        self.shared.start(queue);
     }
 }
 
 impl Shared {
-    /// Becomes the one that flushes; false if somebody does already.
-    fn lead(&self) -> bool {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        !std::mem::replace(&mut queue.flushing, true)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn under_way(self: &Arc<Self>, queue: &mut Queue, count: usize) -> UnderWay {
+        queue.flushing += 1;
+        queue.under_way += count;
+        UnderWay { shared: Arc::clone(self), count }
+    }
+
+    /// The commit of `count` transactions, if there is nobody to wait for.
+    fn lead(self: &Arc<Self>, count: usize) -> Option<UnderWay> {
+        let mut queue = self.queue();
+        (queue.is_free(self.lanes) && queue.waiting.is_empty()).then(|| self.under_way(&mut queue, count))
     }
 
     /// Puts transactions in line; `None` if the line is too long.
-    fn enqueue(&self, transactions: Vec<Transaction>) -> Option<Vec<oneshot::Receiver<Result<Committed>>>> {
+    fn enqueue(self: &Arc<Self>, transactions: Vec<Transaction>) -> Option<Vec<oneshot::Receiver<Result<Committed>>>> {
         let mut replies = Vec::with_capacity(transactions.len());
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.queue();
         if queue.waiting.len() >= MAX_WAITING {
             return None;
         }
@@ -82,42 +117,32 @@ impl Shared {
             queue.waiting.push(Waiting { transaction, reply });
             replies.push(receiver);
         }
+        self.start(queue);
         Some(replies)
     }
 
-    /// Lets go of the lead, unless others came meanwhile: then a task of its own flushes for them.
-    fn pass_on(self: &Arc<Self>) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let runtime = tokio::runtime::Handle::try_current();
-        match runtime {
-            Ok(runtime) if !queue.waiting.is_empty() => {
-                drop(queue);
-                runtime.spawn(Arc::clone(self).flush());
-            }
-            // Without a runtime everything is being torn down; whoever comes next takes the lead.
-            _ => queue.flushing = false,
+    /// Commits what waits in a task of its own, if that is worth its while.
+    fn start(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        // Without a runtime everything is being torn down.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if queue.waiting.is_empty() || !queue.has_room(self.lanes) {
+            return;
         }
+        let size = queue.waiting.len().min(MAX_BATCH);
+        let batch: Vec<Waiting> = queue.waiting.drain(..size).collect();
+        let under_way = self.under_way(&mut queue, size);
+        drop(queue);
+        runtime.spawn(flush(under_way, batch));
     }
+}
 
-    async fn flush(self: Arc<Self>) {
-        loop {
-            let batch: Vec<Waiting> = {
-                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-                let size = queue.waiting.len().min(MAX_BATCH);
-                if size == 0 {
-                    queue.flushing = false;
-                    return;
-                }
-                queue.waiting.drain(..size).collect()
-            };
-            let (transactions, replies): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|waiting| (waiting.transaction, waiting.reply)).unzip();
-            let answers = self.inner.commit(transactions).await;
-            for (reply, answer) in replies.into_iter().zip(answers) {
-                // Whoever dropped the receiver no longer wants to know.
-                let _ = reply.send(answer);
-            }
-        }
+async fn flush(under_way: UnderWay, batch: Vec<Waiting>) {
+    let (transactions, replies): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|waiting| (waiting.transaction, waiting.reply)).unzip();
+    let answers = under_way.shared.inner.commit(transactions).await;
+    for (reply, answer) in replies.into_iter().zip(answers) {
+        // Whoever dropped the receiver no longer wants to know.
+        let _ = reply.send(answer);
     }
 }
 
@@ -140,13 +165,12 @@ impl Backend for GroupCommit {
     }
 
     async fn commit(&self, transactions: Vec<Transaction>) -> Vec<Result<Committed>> {
-        if self.shared.lead() {
-            // Nobody else is under way: commit right here, without a hop to another task. Whoever comes meanwhile is flushed by
-            // the lead's end, even if this future is dropped.
-            let _lead = Lead(&self.shared);
+        let count = transactions.len();
+        if let Some(_under_way) = self.shared.lead(count) {
+            // Nobody else is under way: commit right here, without a hop to another task. Whoever comes meanwhile is seen to at its
+            // end, even if this future is dropped.
             return self.shared.inner.commit(transactions).await;
         }
-        let count = transactions.len();
         let Some(replies) = self.shared.enqueue(transactions) else {
             let full =
                 Error::unavailable("the database is too slow for what is asked of it: too many commits wait already")
@@ -154,10 +178,6 @@ impl Backend for GroupCommit {
                     .with_operation("commit");
             return (0..count).map(|_| Err(full.duplicate())).collect();
         };
-        if self.shared.lead() {
-            // The leader left between the two looks.
-            self.shared.pass_on();
-        }
         let mut answers = Vec::with_capacity(replies.len());
         for reply in replies {
             answers.push(reply.await.unwrap_or_else(|_| {
