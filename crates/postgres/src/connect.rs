@@ -51,6 +51,11 @@ impl Link {
         !self.is_pooled
     }
 
+    #[cfg(test)]
+    pub(crate) fn age_plans(&mut self) {
+        self.plans_since = self.plans_since.checked_sub(PLANS * 2).unwrap();
+    }
+
     /// Lets every statement be planned anew.
     async fn forget_plans(&mut self) -> std::result::Result<(), sqlx::Error> {
         sqlx::raw_sql("DISCARD PLANS").execute(&mut self.connection).await?;

@@ -4,7 +4,7 @@
 use std::ops::Bound;
 
 use aquifer_core::{
-    Backend as _, Claim, Column, ColumnType, Condition, Entity as _, Index, Kind, Operation, Record, SCHEMA, Scan,
+    Backend as _, Claim, Column, ColumnType, Condition, Entity as _, Index, Kind, Operation, Record, Retry, SCHEMA, Scan,
     Timestamp, Transaction, Value, kinds::WorkflowVersion,
 };
 use aquifer_sql::network::{Driver as _, NetworkBackend, Session as _};
@@ -19,6 +19,11 @@ use crate::{PostgresBackend, PostgresOptions};
 
 /// A session over tables with some thousand records that the server has no statistics of.
 async fn session(driver: &PgDriver, place: &Place) -> PgSession {
+    fill(place).await;
+    driver.primary().await.unwrap()
+}
+
+async fn fill(place: &Place) {
     let mut fill = format!("SET search_path = {}; SET session_replication_role = replica; ", place.schema);
     for kind in SCHEMA.kinds {
         let values = kind.columns.iter().map(|column| match column.column_type {
@@ -33,10 +38,6 @@ async fn session(driver: &PgDriver, place: &Place) -> PgSession {
         fill.push_str(&format!("INSERT INTO {} SELECT {values}, 1, 1 FROM generate_series(1, 3000) AS n; ", kind.name));
     }
     crate::support::administer(&aquifer_testkit::url(Server::Postgres), &fill).await;
-    let mut session = driver.primary().await.unwrap();
-    // The parameters of an EXPLAIN are not those of the statement.
-    session.simple("SET plan_cache_mode = force_generic_plan", aquifer_core::Retry::Transient).await.unwrap();
-    session
 }
 
 /// What the server would do, for parameters that it does not know.
@@ -44,10 +45,16 @@ async fn plan(session: &mut PgSession, text: &str) -> String {
     let parameters = (1..).take_while(|number| text.contains(&format!("${number}"))).count();
     let nulls = vec!["NULL"; parameters].join(", ");
     let nulls = if parameters == 0 { nulls } else { format!("({nulls})") };
-    session.simple(&format!("PREPARE planned AS {text}"), aquifer_core::Retry::Transient).await.unwrap();
-    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE planned{nulls}");
+    session.simple(&format!("PREPARE planned AS {text}"), Retry::Transient).await.unwrap();
+    let plan = kept_plan(session, &nulls).await;
+    session.simple("DEALLOCATE planned", Retry::Transient).await.unwrap();
+    plan
+}
+
+/// What the server would do for the statement called `planned`, whose plan it may have kept.
+async fn kept_plan(session: &mut PgSession, parameters: &str) -> String {
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE planned{parameters}");
     let rows = session.rows(&explain, &[], &[ColumnType::Text]).await.unwrap();
-    session.simple("DEALLOCATE planned", aquifer_core::Retry::Transient).await.unwrap();
     rows.iter().filter_map(|row| row[0].as_text()).collect::<Vec<_>>().join("\n")
 }
 
@@ -184,6 +191,24 @@ async fn every_write_finds_its_records_by_their_keys() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_plan_for_an_empty_table_does_not_outlive_it() {
+    let place = Place::new(Server::Postgres, "max_connections=2");
+    let driver = driver(&place).await;
+    let mut session = driver.primary().await.unwrap();
+    let update = r#"PREPARE planned AS UPDATE executions AS t SET "updated_at" = now() FROM UNNEST($1::text[], $2::text[]) AS u(v0, v1)
+        WHERE t."tenant_id" = u.v0 AND t."id" = u.v1"#;
+    session.simple(update, Retry::Transient).await.unwrap();
+    let (by_key, parameters) = ("using executions_pkey ", "(NULL, NULL)");
+    assert!(!kept_plan(&mut session, parameters).await.contains(by_key), "nothing to be seen here");
+    fill(&place).await;
+    session.age_plans();
+    drop(session);
+    let mut session = driver.primary().await.unwrap();
+    let plan = kept_plan(&mut session, parameters).await;
+    assert!(plan.contains(by_key), "{plan}");
 }
 
 #[tokio::test]

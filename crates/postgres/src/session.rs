@@ -43,6 +43,12 @@ impl PgSession {
         Self { pooled, combiner, in_transaction: false, is_lost: false }
     }
 
+    /// As if the plans had been kept for as long as they may be.
+    #[cfg(test)]
+    pub(crate) fn age_plans(&mut self) {
+        self.pooled.connection().unwrap().age_plans();
+    }
+
     /// Runs one or more statements without parameters and without results.
     pub(crate) async fn simple(&mut self, text: &str, lost: Retry) -> Result<(), Fault> {
         let text = AssertSqlSafe(text.to_owned());
