@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use aquifer_core::layers::{Fault, Faults, GroupCommit};
 use aquifer_core::{
-    Backend, BackendExt, Capabilities, Claim, Clock, Committed, ErrorKind, Key, Kind, ManualClock, Migration, Operation,
-    Page, Pong, Record, Result, Retry, SCHEMA, Scan, Stats, Timestamp, Transaction, Value, Watch,
+    Backend, BackendExt, Capabilities, Claim, Clock, Committed, ErrorKind, Key, Kind, ManualClock, Migration,
+    Operation, Page, Pong, Record, Result, Retry, SCHEMA, Scan, Stats, Timestamp, Transaction, Value, Watch,
 };
 use aquifer_memory::MemoryBackend;
 use async_trait::async_trait;

@@ -7,6 +7,9 @@ pub(crate) const TRANSIENT: &str = "TransientTransactionError";
 
 /// MongoDB's code of a write that somebody else was faster with.
 pub(crate) const WRITE_CONFLICT: i32 = 112;
+
+/// `OutOfDiskSpace`.
+const DISK_FULL: i32 = 14031;
 /// MongoDB's code of a value that a unique index has already.
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
 
@@ -56,6 +59,7 @@ impl Failure {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
+            Some(refused) if is_full(refused.message()) => Self::new(DISK_FULL, refused.message()),
             Some(refused) => Self::new(refused.code().map_or(8, |state| code(&state)), refused.message()),
             // The engine is gone for now: what a primary says that shuts down.
             None => Self::Command {
@@ -71,6 +75,11 @@ impl From<bson::error::Error> for Failure {
     fn from(error: bson::error::Error) -> Self {
         Self::new(9, format!("not the BSON that was expected: {error}"))
     }
+}
+
+/// Whether PostgreSQL found no room for a file, which it calls an internal error where the system gives another reason than a full disk.
+fn is_full(message: &str) -> bool {
+    message.starts_with("could not extend file")
 }
 
 /// MongoDB's code for one of PostgreSQL's states; those that begin with M are the engine's own.
@@ -90,7 +99,7 @@ pub(crate) fn code(state: &str) -> i32 {
         "M001C" | "23505" | "23P01" => DUPLICATE_KEY,
         "M007U" => 40324,
         "40001" | "40P01" | "55P03" => WRITE_CONFLICT,
-        "53100" => 14031,
+        "53100" => DISK_FULL,
         "57014" => 50,
         "57P01" | "57P02" | "57P03" => 91,
         _ => 8,
@@ -122,7 +131,7 @@ fn name(code: i32) -> &'static str {
         115 => "CommandNotSupported",
         251 => "NoSuchTransaction",
         DUPLICATE_KEY => "DuplicateKey",
-        14031 => "OutOfDiskSpace",
+        DISK_FULL => "OutOfDiskSpace",
         _ => "UnknownError",
     }
 }
@@ -140,7 +149,8 @@ pub(crate) fn translate_write_errors(answer: &mut RawDocumentBuf) -> Result<Opti
     for error in document.get_array_mut("writeErrors").into_iter().flatten() {
         let Some(error) = error.as_document_mut() else { continue };
         let packed = error.get_i32("code").unwrap_or(8);
-        let code = unpacked_code(packed);
+        let is_full = error.get_str("errmsg").is_ok_and(is_full);
+        let code = if is_full { DISK_FULL } else { unpacked_code(packed) };
         error.insert("code", code);
         if code == DUPLICATE_KEY {
             let message = error.get_str("errmsg").unwrap_or_default();

@@ -155,9 +155,10 @@ impl Place {
             1205 | 1213 | 3572 | 1020 | 1412 | 1615 | 3101 => {
                 transient(format!("others held what was to be locked on {server} for too long"))
             }
-            1114 | 1021 | 1026 | 1030 | 1037 | 1038 | 1041 | 1206 | 3019 => {
-                transient(format!("{server} has no room left ({}): nothing was stored, make room", error.message()))
-            }
+            1114 | 1021 | 1026 | 1030 | 1037 | 1038 | 1041 | 1206 | 3019 => transient(format!(
+                "{server} has no room left on its disk or in its memory ({}): nothing was stored, make room",
+                error.message()
+            )),
             1290 | 1792 | 1836 | 1874 | 3906 => transient(format!(
                 "{server} is read-only ({}): name the primary in the URL, or make it writable",
                 error.message()

@@ -13,6 +13,9 @@ pub(crate) fn fault(error: &sqlx::Error, options: &PostgresOptions, lost: Retry)
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default().into_owned();
+            let file = database.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::file);
+            // Where a file cannot grow for another reason than a full disk, such as a quota, newer servers call it an internal error.
+            let code = if code == "XX000" && file == Some("md.c") { "53100".to_owned() } else { code };
             refused(&code, database.message(), options, lost)
         }
         sqlx::Error::Io(error) => Fault::Failed(

@@ -4,8 +4,8 @@
 use std::ops::Bound;
 
 use aquifer_core::{
-    Backend as _, Claim, Column, ColumnType, Condition, Entity as _, Index, Kind, Operation, Record, Retry, SCHEMA, Scan,
-    Timestamp, Transaction, Value, kinds::WorkflowVersion,
+    Backend as _, Claim, Column, ColumnType, Condition, Entity as _, Index, Kind, Operation, Record, Retry, SCHEMA,
+    Scan, Timestamp, Transaction, Value, kinds::WorkflowVersion,
 };
 use aquifer_sql::network::{Driver as _, NetworkBackend, Session as _};
 use aquifer_sql::{Catalog, POSTGRES, index_name};

@@ -84,6 +84,11 @@ impl Instance {
         self.entry.files.as_deref().map(TlsFiles::in_folder)
     }
 
+    /// Whether all of its processes run.
+    pub fn is_running(&self) -> bool {
+        self.entry.daemons.iter().all(|daemon| daemon.is_alive())
+    }
+
     /// Shuts it down in an orderly way, and waits for that. The data stay.
     pub fn stop(&mut self) {
         self.entry.daemons.iter_mut().rev().for_each(|daemon| daemon.stop());
@@ -100,7 +105,20 @@ impl Instance {
         daemon.map(|daemon| daemon.kill()).is_some()
     }
 
-    /// Starts what was stopped or killed on the same ports with the same data; blocks until it is ready.
+    /// Lets its processes write no file beyond this size, as if the disk was full; `None` makes room again. What starts later is not
+    /// limited.
+    ///
+    /// # Panics
+    /// If the system does not allow it, or it runs in a container.
+    #[expect(clippy::panic, reason = "a test without its fault has to fail, not to pass without it")]
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        for daemon in &self.entry.daemons {
+            daemon.limit_files(bytes).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    /// Starts what was stopped or killed, or has ended, on the same ports with the same data; blocks until it is ready. Nothing happens
+    /// to what runs.
     ///
     /// # Panics
     /// If it does not start.

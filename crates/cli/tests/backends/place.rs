@@ -70,13 +70,32 @@ impl Place {
         matches!(self.kind, Kind::Server(_))
     }
 
+    /// The arguments that make its server keep its own files small, and the size beyond which no file may grow then. `None` for a file,
+    /// and for Redis and DynamoDB: Redis ends where it cannot write, and what fills up is its memory, which a test of the crate
+    /// sees to; DynamoDB's disks are not ours.
+    pub(crate) fn disk(&self) -> Option<(Vec<String>, u64)> {
+        // A page that is cut in its middle, as the last one on a full disk.
+        const HALF_A_PAGE: u64 = 4096;
+        let arguments: &[&str] = match &self.kind {
+            Kind::Server(Server::Mariadb) => &["--innodb-log-file-size=8M"],
+            Kind::Server(Server::Libsql | Server::Postgres | Server::Mongodb) => &[],
+            _ => return None,
+        };
+        Some((arguments.iter().map(|argument| (*argument).to_owned()).collect(), (16 << 20) + HALF_A_PAGE))
+    }
+
     /// An empty database, on a server of its own that forgets nothing.
     pub(crate) fn database(&self) -> Database {
+        self.database_with(Vec::new())
+    }
+
+    /// The same, on a server with more arguments.
+    pub(crate) fn database_with(&self, arguments: Vec<String>) -> Database {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("aquifer.db").display().to_string();
         let server = match &self.kind {
             Kind::Server(server) => {
-                let options = Options { durable: true, ..Options::default() };
+                let options = Options { durable: true, arguments };
                 Some(Instance::start_with(*server, options).unwrap())
             }
             Kind::Memory | Kind::File(_) => None,

@@ -135,6 +135,17 @@ impl Daemon {
         }
     }
 
+    /// Lets it write no file beyond this size, or any file again.
+    ///
+    /// # Errors
+    /// If it is a container, or the system does not allow it.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Result {
+        let Some(process) = self.process.as_ref().filter(|_| matches!(self.program, Program::Local { .. })) else {
+            return Err(Error::new(format!("{} is no process of this machine", self.name)));
+        };
+        process.limit_files(bytes)
+    }
+
     /// Removes what it leaves behind outside of its folder.
     pub(crate) fn remove(&self) {
         if let Program::Container(container) = &self.program {
@@ -214,12 +225,15 @@ fn spawn(program: &Path, arguments: &[String], folder: &Path, log: &Path, detach
         let mut command = command(setsid)?;
         command.arg(program);
         command
-    } else {
+    } else if detached {
         let mut command = command(program)?;
-        if detached {
-            // At least Ctrl-C is not for it.
-            command.process_group(0);
-        }
+        // At least Ctrl-C is not for it.
+        command.process_group(0);
+        command
+    } else {
+        // A write beyond `Instance::limit_files` is an error for it, and not its end. It stays the same process.
+        let mut command = command(Path::new("env"))?;
+        command.arg("--ignore-signal=XFSZ").arg(program);
         command
     };
     command.args(arguments).current_dir(folder).env("HOME", folder).stdin(Stdio::null());

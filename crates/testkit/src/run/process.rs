@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
+use super::daemon::command;
+use crate::{Error, Result};
+
 /// A process, such that another one that gets its number later is not taken for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Process {
@@ -61,6 +64,24 @@ impl Process {
         let text = fs::read_to_string(Path::new("/proc").join(&number).join("task").join(&number).join("children"));
         let numbers = text.unwrap_or_default();
         numbers.split_whitespace().filter_map(|number| number.parse().ok()).map(Self::with_number).collect()
+    }
+
+    /// Lets it, and what it has started, write no file beyond this size, or any file again.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Result {
+        let size = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        // As the servers' user: root itself may not everywhere.
+        let mut command = command(Path::new("prlimit"))?;
+        command.args(["--pid", &self.number.to_string(), &format!("--fsize={size}:")]);
+        let output = command.output().map_err(Error::because("prlimit"))?;
+        // Whoever has ended meanwhile needs no limit.
+        if !output.status.success() && self.is_alive() {
+            let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(Error::new(format!("the files of process {}: {reason}", self.number)));
+        }
+        self.children().iter().try_for_each(|child| child.limit_files(bytes))
     }
 
     fn pid(&self) -> Option<Pid> {

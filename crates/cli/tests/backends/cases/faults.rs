@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use aquifer::core::ErrorKind;
+use aquifer::engine::StartError;
 use aquifer_testkit::{Fault, Proxy};
 
 use crate::place::{Place, with_option};
 use crate::storm;
-use crate::work::{apply_storm, close, engine, marks, start_storm, storm_is_over};
+use crate::work::{apply_storm, close, engine, marks, start, start_storm, storm_is_over, tenant};
 
 /// How many executions run while the server restarts.
 const RUNNING: usize = 500;
@@ -34,6 +36,43 @@ pub(super) async fn a_restart_of_the_server_loses_nothing(place: &'static Place)
     });
     let acknowledged = start_storm(&engine, &marks, RUNNING).await;
     let _server = restarts.await.unwrap();
+    storm_is_over(engine.store(), &acknowledged).await;
+    storm::verify(engine.store(), &marks, &acknowledged).await;
+    close(engine).await;
+}
+
+pub(super) async fn a_full_disk_loses_nothing(place: &'static Place) {
+    let (arguments, size) = place.disk().unwrap();
+    let mut database = place.database_with(arguments);
+    let mut server = database.server.take().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let marks = marks(folder.path());
+    let engine = engine(&database.url).await;
+    apply_storm(&engine).await;
+    let mut acknowledged = start_storm(&engine, &marks, 20).await;
+    server.limit_files(Some(size));
+    // Random letters, so that nothing is made smaller.
+    let letters = || (0..1 << 20).map(|_| fastrand::alphanumeric()).collect::<String>();
+    let mut number = acknowledged.len();
+    let refused = loop {
+        assert!(number < 200, "the disk is not full");
+        let mut input = storm::input(&marks, number);
+        input["ballast"] = letters().into();
+        let start = start(storm::workflow(number), input, Some(storm::idempotency_key(number)));
+        match engine.start(&tenant(), start).await {
+            Ok(started) => acknowledged.insert(number, started.execution_id.to_string()),
+            Err(StartError::Store(error)) => break error,
+            Err(error) => panic!("{error:?}"),
+        };
+        number += 1;
+    };
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused:?}");
+    // MariaDB ends where it finds no room to roll back in.
+    assert!(refused.to_string().contains(" disk") || !server.is_running(), "{refused}");
+    // A while for what runs to meet it too.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    server.limit_files(None);
+    server.start_again();
     storm_is_over(engine.store(), &acknowledged).await;
     storm::verify(engine.store(), &marks, &acknowledged).await;
     close(engine).await;

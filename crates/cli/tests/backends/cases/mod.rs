@@ -29,6 +29,8 @@ pub(crate) enum Needs {
     Shared,
     /// It is behind a network.
     Server,
+    /// It is behind a network, and goes on where its disk is full.
+    Disk,
 }
 
 impl Needs {
@@ -38,6 +40,7 @@ impl Needs {
             Self::Durable => place.is_durable(),
             Self::Shared => place.is_shared(),
             Self::Server => place.is_server(),
+            Self::Disk => place.disk().is_some(),
         }
     }
 }
@@ -67,6 +70,7 @@ cases! {
         a_server_that_starts_later_is_waited_for,
         a_slow_server_is_not_crowded,
     }
+    Disk: faults { a_full_disk_loses_nothing }
     Server: faults {
         a_restart_of_the_server_loses_nothing,
         a_bad_network_loses_nothing,
