@@ -41,7 +41,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "nothing: it ends with the process",
         reads: "all see every commit",
         changes: "one process has it to itself, and its watches are woken at once",
-        limited_by: "The engine's processor time: no step waits for anything, so that one workflow alone keeps it busy.",
+        limited_by: "the lock on the one store in memory. No step waits for anything, so that one workflow alone keeps the engine busy.",
     },
     Backend {
         name: "json",
@@ -51,8 +51,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "`kill -9` and the loss of power: each batch is one write and one `fsync`",
         reads: "all see every commit",
         changes: "one process has the file to itself, and its watches are woken at once",
-        limited_by: "The engine's processor time, where a step alone takes less than two bare commits: little of it is a \
-                     wait for the disk that many could share.",
+        limited_by: "the one thread that writes the journal and waits for the disk.",
     },
     Backend {
         name: "sqlite",
@@ -62,8 +61,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "`kill -9` and the loss of power (`synchronous = FULL`)",
         reads: "all see every commit",
         changes: "watches are woken by the own process; several processes may share the file, and poll",
-        limited_by: "The engine's processor time, where a step alone takes less than two bare commits: little of it is a \
-                     wait for the disk that many could share. SQLite has one writer.",
+        limited_by: "the one writer that SQLite has.",
     },
     Backend {
         name: "libsql",
@@ -74,7 +72,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
                    has promises of its own",
         reads: "all see every commit",
         changes: "watches are woken by the own process; others' changes are found by polling",
-        limited_by: "The server has one writer, and each batch is an HTTP request of its own that waits for it.",
+        limited_by: "the server has one writer, and each batch is an HTTP request of its own that waits for it.",
     },
     Backend {
         name: "postgres",
@@ -84,7 +82,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "what the server's `fsync` and `synchronous_commit` make it survive; both on, the loss of power",
         reads: "all see every commit; with `read_url`, listings read the replica and may lag, other than lookups by unique values",
         changes: "`LISTEN` and `NOTIFY`; through a pooler in transaction mode, polling",
-        limited_by: "The processor: server and engine share the machine's cores, so that work at once adds no more of them.",
+        limited_by: "the wait for the disk within each commit.",
     },
     Backend {
         name: "mysql",
@@ -94,9 +92,8 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "what `innodb_flush_log_at_trx_commit` makes it survive; 1, the server's default, the loss of power",
         reads: "all see every commit",
         changes: "watches are woken by the own process; others' changes are found by polling",
-        limited_by: "TLS on one machine: the driver sends a batch of more than 16 KiB in two pieces, and the second waits some 40 ms \
-                     for the first to be acknowledged. With `ssl-mode=disabled` the bare driver wrote 62,575 rows/s in batches \
-                     and the engine made 6.1 times the steps at once, on the same machine while it was busy.",
+        limited_by: "the wait for the disk within each commit, and over TLS the driver, which sends more than 16 KiB in two pieces, the \
+                     second some 40 ms after the first.",
     },
     Backend {
         name: "redis",
@@ -107,7 +104,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
                    data are a warning at the start",
         reads: "all see every commit; on a cluster the crate's page says what spans slots",
         changes: "`PUBLISH` and `SUBSCRIBE`",
-        limited_by: "The server runs one script at a time, on one core, and every commit is a script.",
+        limited_by: "the server runs one script at a time, on one core, and every commit is a script.",
     },
     Backend {
         name: "mongodb",
@@ -117,7 +114,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "the loss of any minority of the members (`w: majority, j: true`)",
         reads: "by key linearizable; listings from the primary with `majority` see every commit that was acknowledged before",
         changes: "change streams where the server has them, else polling",
-        limited_by: "The server, where it is DocumentDB: PostgreSQL behind a gateway of the test tools, which is not `mongod`. \
+        limited_by: "the server, where it is DocumentDB: PostgreSQL behind a gateway of the test tools, which is not `mongod`. \
                      Its figures say nothing of MongoDB's own speed.",
     },
     Backend {
@@ -128,7 +125,7 @@ pub(super) const BACKENDS: [Backend; 9] = [
         survives: "the loss of one of three zones, on AWS",
         reads: "by key linearizable, and so are lookups by unique values and listings of one partition; other listings may lag",
         changes: "watches are woken by the own process; others' changes are found by polling",
-        limited_by: "One transaction is one request, and the test server applies them one after the other. DynamoDB itself \
+        limited_by: "one transaction is one request, and the test server applies them one after the other. DynamoDB itself \
                      spreads them over its partitions.",
     },
 ];
