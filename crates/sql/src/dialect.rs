@@ -193,13 +193,13 @@ pub static POSTGRES: Dialect = Dialect {
     skip_locked: " FOR UPDATE SKIP LOCKED",
 };
 
-/// MySQL 8. Four columns of 255 characters exceed InnoDB's longest index, three do not.
+/// MySQL 8.
 pub static MYSQL: Dialect = Dialect {
     name: "mysql",
     placeholder: Placeholder::Question,
     quote: '`',
     types: Types {
-        short_text: "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
+        short_text: "varchar(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
         text: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
         integer: "bigint",
         boolean: "boolean",
@@ -230,7 +230,7 @@ pub static MYSQL: Dialect = Dialect {
 pub static MARIADB: Dialect = Dialect {
     name: "mariadb",
     types: Types {
-        short_text: "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        short_text: "varchar(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         text: "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         ..MYSQL.types
     },

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use aquifer::core::TenantId;
+use aquifer::core::{MAX_NAME_BYTES, TenantId};
 use url::Url;
 
 use super::setting::{LISTEN_KEY, Setting};
@@ -55,9 +55,9 @@ pub(super) fn address(value: &str) -> Result<SocketAddr, String> {
 
 fn tenant(value: &str) -> Result<TenantId, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    match !value.is_empty() && value.len() <= 255 && value.chars().all(fits) {
+    match !value.is_empty() && value.len() <= MAX_NAME_BYTES && value.chars().all(fits) {
         true => Ok(TenantId::from(value)),
-        false => Err("letters, digits, _, - and ., at most 255".to_owned()),
+        false => Err(format!("letters, digits, _, - and ., at most {MAX_NAME_BYTES}")),
     }
 }
 

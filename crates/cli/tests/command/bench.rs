@@ -56,6 +56,7 @@ fn a_database_is_measured_and_removed() {
         "max_record_bytes": 16 << 20,
         "max_operations": 1000,
         "max_transaction_bytes": 64 << 20,
+        "concurrent_commits": 1,
         "scans_may_lag": false,
         "native_expiry": false,
         "push": false,

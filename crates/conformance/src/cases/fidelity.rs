@@ -1,6 +1,8 @@
 //! What is written comes back as it was.
 
-use aquifer_core::{BackendExt, Entity, ErrorKind, Json, Operation, Record, Scan, Timestamp, Transaction, Value};
+use aquifer_core::{
+    BackendExt, Entity, ErrorKind, Json, Operation, Record, SHORT_TEXT_BYTES, Scan, Timestamp, Transaction, Value,
+};
 
 use crate::harness::Database;
 use crate::schema::{Thing, ThingColumn};
@@ -87,7 +89,7 @@ fn texts() -> Vec<String> {
 pub(crate) async fn text_comes_back_byte_for_byte(database: &dyn Database) {
     let values = texts().into_iter().flat_map(|text| {
         let long = [(ThingColumn::title, Value::from(text.as_str())), (ThingColumn::body, Value::from(text.as_str()))];
-        let short = (text.len() <= 255).then(|| {
+        let short = (text.len() <= SHORT_TEXT_BYTES).then(|| {
             [(ThingColumn::name, Value::from(text.as_str())), (ThingColumn::email, Value::from(text.as_str()))]
         });
         long.into_iter().chain(short.into_iter().flatten())
@@ -200,8 +202,11 @@ pub(crate) async fn bytes_come_back(database: &dyn Database) {
 
 pub(crate) async fn long_keys(database: &dyn Database) {
     let backend = things(database).await;
-    // 255 bytes each, in one, two and four bytes a character.
-    let longest = ["k".repeat(255), format!("{}k", "ü".repeat(127)), format!("{}kkk", "😀".repeat(63))];
+    // As long as may be, in one, two and four bytes a character.
+    let longest = ["k", "ü", "😀"].map(|character| {
+        let text = character.repeat(SHORT_TEXT_BYTES / character.len());
+        format!("{text}{}", "k".repeat(SHORT_TEXT_BYTES % character.len()))
+    });
     let mut records = Vec::new();
     for tenant in &longest {
         for id in &longest {
@@ -226,9 +231,9 @@ pub(crate) async fn long_keys(database: &dyn Database) {
         expect_listing(&*backend, &Scan::index(Thing::KIND, index).limit(2), &expected).await;
     }
     // One byte more is refused, and a key that differs in the last byte is another key.
-    let long = group("t", &"k".repeat(256)).to_record();
+    let long = group("t", &"k".repeat(SHORT_TEXT_BYTES + 1)).to_record();
     refused(backend.commit_one(Transaction::new(vec![Operation::Insert(long)])).await, ErrorKind::Invalid);
-    let other = group(&"k".repeat(255), &format!("{}l", "k".repeat(254)));
+    let other = group(&"k".repeat(SHORT_TEXT_BYTES), &format!("{}l", "k".repeat(SHORT_TEXT_BYTES - 1)));
     assert_eq!(get(&*backend, other.to_record().key()).await, None);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aquifer_core::kinds::*;
-use aquifer_core::{Entity, ErrorKind, Json, MAX_DOCUMENT_BYTES, Operation, Paging, Transaction};
+use aquifer_core::{Entity, ErrorKind, Json, MAX_DOCUMENT_BYTES, MAX_NAME_BYTES, Operation, Paging, Transaction};
 
 use crate::fixture::{Fixture, tenant, token, user, version, workflow};
 
@@ -39,13 +39,13 @@ async fn unique_values_are_taken_once_a_tenant() {
 #[tokio::test]
 async fn names_and_documents_have_limits() {
     let f = Fixture::new().await;
-    for name in [String::new(), "x".repeat(256), "a\nb".to_owned(), "\0".to_owned()] {
+    for name in [String::new(), "x".repeat(MAX_NAME_BYTES + 1), "a\nb".to_owned(), "\0".to_owned()] {
         let error = f.acme.create_user(user(f.acme.id(), "us_1", &name)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}");
         assert!(error.message().contains("username"), "{error}");
         assert!(f.store.create_tenant(tenant(&name)).await.is_err());
     }
-    f.acme.create_user(user(f.acme.id(), "us_1", &"x".repeat(255))).await.unwrap();
+    f.acme.create_user(user(f.acme.id(), "us_1", &"x".repeat(MAX_NAME_BYTES))).await.unwrap();
 
     let large = Json::encode(&"x".repeat(MAX_DOCUMENT_BYTES)).unwrap();
     let error = f.acme.put_setting("tenant", "theme", large).await.unwrap_err();

@@ -1,5 +1,6 @@
 //! Values that an execution keeps under names.
 
+use aquifer_core::MAX_NAME_BYTES;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,9 +9,6 @@ use super::error::StepError;
 
 /// The most values that one step may change.
 const MAX_CHANGES: usize = 40;
-
-/// The longest name of a value, in bytes.
-const MAX_NAME_BYTES: usize = 200;
 
 /// The values that an execution keeps under names, where people and other programs can read them too.
 ///
@@ -49,7 +47,7 @@ impl<'c> State<'c> {
     /// Sets the value called `name`.
     ///
     /// # Errors
-    /// If the value cannot be written as JSON, the name is empty or longer than 200 bytes, or the step has changed 40 values
+    /// If the value cannot be written as JSON, the name is empty or longer than 190 bytes, or the step has changed 40 values
     /// already.
     pub fn set<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<(), StepError> {
         let text = serde_json::to_string(value).map_err(|error| {

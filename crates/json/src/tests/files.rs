@@ -128,7 +128,7 @@ fn damaged_files_are_refused_with_the_place() {
         (good.replace("\"revision\": 1", "\"revision\": 0"), "revision is missing or 0"),
         (good.replace("\"revision\": 1", "\"revision\": 1, \"colour\": 1"), "no column \"colour\""),
         (good.replace("1970-01-01T00:00:00Z", "yesterday"), "created_at is wrong"),
-        (good.replace("\"A\"", &format!("\"{}\"", "n".repeat(256))), "at most 255 bytes"),
+        (good.replace("\"A\"", &format!("\"{}\"", "n".repeat(191))), "at most 190 bytes"),
         ("[]".to_owned(), "not an object"),
     ] {
         refused(tenants(&format!("{good}, {record}")).as_bytes(), ErrorKind::Corrupt, &["tenants[1]", reason]);

@@ -1,13 +1,11 @@
 //! The `Idempotency-Key` header.
 
+use aquifer_core::MAX_NAME_BYTES;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use crate::app::App;
 use crate::problem::Problem;
-
-/// The longest key, in bytes.
-const MAX_BYTES: usize = 255;
 
 /// What makes a start happen once however often it is sent; `None` if the client gave nothing.
 #[derive(Debug)]
@@ -23,9 +21,9 @@ impl FromRequestParts<App> for IdempotencyKey {
             return Err(Problem::invalid("the header Idempotency-Key is given more than once"));
         }
         match key.to_str() {
-            Ok(key) if (1..=MAX_BYTES).contains(&key.len()) => Ok(Self(Some(key.to_owned()))),
+            Ok(key) if (1..=MAX_NAME_BYTES).contains(&key.len()) => Ok(Self(Some(key.to_owned()))),
             _ => Err(Problem::invalid(format!(
-                "the header Idempotency-Key takes 1 to {MAX_BYTES} visible ASCII characters"
+                "the header Idempotency-Key takes 1 to {MAX_NAME_BYTES} visible ASCII characters"
             ))),
         }
     }
