@@ -143,6 +143,12 @@ async fn a_further_commit_begins_when_half_as_many_wait_as_are_under_way() {
 }
 
 #[tokio::test]
+async fn what_one_caller_hands_in_stays_together() {
+    // Two halves of it would be under way at the same time, and in no order.
+    assert_eq!(under_way(2, &[1, 1200, 1]).await, [1, 1201, 1201]);
+}
+
+#[tokio::test]
 async fn where_company_is_of_no_use_nobody_waits_for_it() {
     assert_eq!(under_way(usize::MAX, &[6, 1, 1]).await, [6, 7, 8]);
 }

@@ -1,5 +1,6 @@
 //! Gathers concurrent commits into one, which is where throughput comes from.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -7,14 +8,14 @@ use tokio::sync::oneshot;
 
 use crate::backend::{Backend, Capabilities, Migration, Pong, Stats};
 use crate::claim::Claim;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::record::{Key, Record};
 use crate::scan::{Page, Scan};
 use crate::schema::Kind;
 use crate::transaction::{Committed, Transaction};
 use crate::watch::Watch;
 
-/// The most transactions handed to the backend at once.
+/// How many transactions are handed to the backend at once, unless a single caller has more.
 const MAX_BATCH: usize = 512;
 
 /// The most transactions that wait. Beyond, a database is so slow that callers had better know than pile up.
@@ -41,7 +42,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Vec<Waiting>,
+    calls: VecDeque<Call>,
+    /// How many transactions wait.
+    waiting: usize,
     /// How many commits are under way, and of how many transactions.
     flushing: usize,
     under_way: usize,
@@ -55,14 +58,15 @@ impl Queue {
 
     /// Whether one more commit of those that wait is worth its while.
     fn has_room(&self, lanes: usize) -> bool {
-        self.is_free(lanes) || (self.flushing < lanes && self.waiting.len() * 2 >= self.under_way)
+        self.is_free(lanes) || (self.flushing < lanes && self.waiting * 2 >= self.under_way)
     }
 }
 
+/// What one caller handed in. It stays together, so that its transactions are applied in their order.
 #[derive(Debug)]
-struct Waiting {
-    transaction: Transaction,
-    reply: oneshot::Sender<Result<Committed>>,
+struct Call {
+    transactions: Vec<Transaction>,
+    reply: oneshot::Sender<Vec<Result<Committed>>>,
 }
 
 impl GroupCommit {
@@ -102,47 +106,54 @@ impl Shared {
     /// The commit of `count` transactions, if there is nobody to wait for.
     fn lead(self: &Arc<Self>, count: usize) -> Option<UnderWay> {
         let mut queue = self.queue();
-        (queue.is_free(self.lanes) && queue.waiting.is_empty()).then(|| self.under_way(&mut queue, count))
+        (queue.is_free(self.lanes) && queue.calls.is_empty()).then(|| self.under_way(&mut queue, count))
     }
 
     /// Puts transactions in line; `None` if the line is too long.
-    fn enqueue(self: &Arc<Self>, transactions: Vec<Transaction>) -> Option<Vec<oneshot::Receiver<Result<Committed>>>> {
-        let mut replies = Vec::with_capacity(transactions.len());
+    fn enqueue(self: &Arc<Self>, transactions: Vec<Transaction>) -> Option<oneshot::Receiver<Vec<Result<Committed>>>> {
         let mut queue = self.queue();
-        if queue.waiting.len() >= MAX_WAITING {
+        if queue.waiting >= MAX_WAITING {
             return None;
         }
-        for transaction in transactions {
-            let (reply, receiver) = oneshot::channel();
-            queue.waiting.push(Waiting { transaction, reply });
-            replies.push(receiver);
-        }
+        let (reply, answers) = oneshot::channel();
+        queue.waiting += transactions.len();
+        queue.calls.push_back(Call { transactions, reply });
         self.start(queue);
-        Some(replies)
+        Some(answers)
     }
 
     /// Commits what waits in a task of its own, if that is worth its while.
     fn start(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
         // Without a runtime everything is being torn down.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if queue.waiting.is_empty() || !queue.has_room(self.lanes) {
+        if queue.calls.is_empty() || !queue.has_room(self.lanes) {
             return;
         }
-        let size = queue.waiting.len().min(MAX_BATCH);
-        let batch: Vec<Waiting> = queue.waiting.drain(..size).collect();
-        let under_way = self.under_way(&mut queue, size);
+        let (mut batch, mut count) = (Vec::new(), 0);
+        while let Some(call) =
+            queue.calls.pop_front_if(|next| count == 0 || count + next.transactions.len() <= MAX_BATCH)
+        {
+            count += call.transactions.len();
+            batch.push(call);
+        }
+        queue.waiting -= count;
+        let under_way = self.under_way(&mut queue, count);
         drop(queue);
         runtime.spawn(flush(under_way, batch));
     }
 }
 
-async fn flush(under_way: UnderWay, batch: Vec<Waiting>) {
-    let (transactions, replies): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|waiting| (waiting.transaction, waiting.reply)).unzip();
-    let answers = under_way.shared.inner.commit(transactions).await;
-    for (reply, answer) in replies.into_iter().zip(answers) {
+async fn flush(under_way: UnderWay, batch: Vec<Call>) {
+    let mut transactions = Vec::with_capacity(under_way.count);
+    let mut callers = Vec::with_capacity(batch.len());
+    for call in batch {
+        callers.push((call.transactions.len(), call.reply));
+        transactions.extend(call.transactions);
+    }
+    let mut answers = under_way.shared.inner.commit(transactions).await.into_iter();
+    for (count, reply) in callers {
         // Whoever dropped the receiver no longer wants to know.
-        let _ = reply.send(answer);
+        let _ = reply.send(answers.by_ref().take(count).collect());
     }
 }
 
@@ -171,23 +182,20 @@ impl Backend for GroupCommit {
             // end, even if this future is dropped.
             return self.shared.inner.commit(transactions).await;
         }
-        let Some(replies) = self.shared.enqueue(transactions) else {
+        let Some(answers) = self.shared.enqueue(transactions) else {
             let full =
                 Error::unavailable("the database is too slow for what is asked of it: too many commits wait already")
                     .with_backend(self.name())
                     .with_operation("commit");
             return (0..count).map(|_| Err(full.duplicate())).collect();
         };
-        let mut answers = Vec::with_capacity(replies.len());
-        for reply in replies {
-            answers.push(reply.await.unwrap_or_else(|_| {
-                Err(Error::unavailable("the backend stopped in the middle of a commit")
-                    .with_retry(crate::error::Retry::Unknown)
-                    .with_backend(self.name())
-                    .with_operation("commit"))
-            }));
-        }
-        answers
+        answers.await.unwrap_or_else(|_| {
+            let stopped = Error::unavailable("the backend stopped in the middle of a commit")
+                .with_retry(Retry::Unknown)
+                .with_backend(self.name())
+                .with_operation("commit");
+            (0..count).map(|_| Err(stopped.duplicate())).collect()
+        })
     }
 
     async fn scan(&self, scan: &Scan) -> Result<Page> {
