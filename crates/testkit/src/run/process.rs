@@ -95,11 +95,16 @@ struct Fate {
     started: u64,
 }
 
+fn threads(number: u32) -> usize {
+    fs::read_dir(Path::new("/proc").join(number.to_string()).join("task")).map_or(0, Iterator::count)
+}
+
 fn fate(number: u32) -> Option<Fate> {
     let text = fs::read_to_string(Path::new("/proc").join(number.to_string()).join("stat")).ok()?;
     // The name comes second, in parentheses, and may hold anything.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    let ended = matches!(fields.next()?, "Z" | "X");
+    // The first thread may have ended before the others, which still hold the files and ports.
+    let ended = matches!(fields.next()?, "Z" | "X") && threads(number) <= 1;
     let started = fields.nth(18)?.parse().ok()?;
     Some(Fate { ended, started })
 }
