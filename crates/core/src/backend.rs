@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use crate::claim::Claim;
 use crate::error::{Error, Result};
@@ -99,7 +100,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
 }
 
 /// Facts about a backend, with numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     /// The largest record, in bytes of values; larger ones go through the chunking layer.
     pub max_record_bytes: usize,

@@ -7,11 +7,10 @@ pub(crate) const TRANSIENT: &str = "TransientTransactionError";
 
 /// MongoDB's code of a write that somebody else was faster with.
 pub(crate) const WRITE_CONFLICT: i32 = 112;
-
-/// `OutOfDiskSpace`.
-const DISK_FULL: i32 = 14031;
 /// MongoDB's code of a value that a unique index has already.
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
+/// MongoDB's code of a disk that is full.
+const DISK_FULL: i32 = 14031;
 
 /// Why a command has no good answer.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ Compare ratios, not absolute numbers: both sides of a ratio come from one run, a
 const REMARKS: &str = "
 In memory there is no driver to compare with. The bare driver's batches on MySQL and MariaDB wait: over TLS it sends more than 16 KiB
 in two pieces, the second of which waits some 40 ms for the first to be acknowledged, so that the engine, which has several commits under
-way, writes more rows than that.
+way, writes more rows than that. What was measured for MongoDB is the server that its section names, and says nothing of a `mongod`'s speed.
 ";
 
 /// The whole page.

@@ -15,7 +15,8 @@ pub(crate) struct Report {
     backend: &'static str,
     /// Name and version of the database, as it says itself; empty where there is none.
     server: String,
-    capabilities: Facts,
+    /// The backend's own, without what the layers above it add.
+    capabilities: Capabilities,
     /// The database alone; `None` in memory.
     bare: Option<Bare>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,44 +27,6 @@ pub(crate) struct Report {
     pub(crate) long: Option<Long>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) list: Option<List>,
-}
-
-/// What the backend says of itself, without what the layers above it add.
-#[derive(Debug, Serialize)]
-struct Facts {
-    max_record_bytes: usize,
-    max_operations: usize,
-    max_transaction_bytes: usize,
-    concurrent_commits: usize,
-    scans_may_lag: bool,
-    native_expiry: bool,
-    push: bool,
-    durable: bool,
-}
-
-impl From<Capabilities> for Facts {
-    fn from(capabilities: Capabilities) -> Self {
-        let Capabilities {
-            max_record_bytes,
-            max_operations,
-            max_transaction_bytes,
-            concurrent_commits,
-            scans_may_lag,
-            native_expiry,
-            push,
-            durable,
-        } = capabilities;
-        Self {
-            max_record_bytes,
-            max_operations,
-            max_transaction_bytes,
-            concurrent_commits,
-            scans_may_lag,
-            native_expiry,
-            push,
-            durable,
-        }
-    }
 }
 
 /// What the database's bare driver does on the same disk, before and after the rest.
@@ -160,7 +123,7 @@ impl Report {
             aquifer: env!("CARGO_PKG_VERSION"),
             backend: health.backend,
             server: health.server,
-            capabilities: health.capabilities.into(),
+            capabilities: health.capabilities,
             bare: None,
             sequence: None,
             fanout: None,

@@ -67,8 +67,9 @@ pub(super) async fn a_full_disk_loses_nothing(place: &'static Place) {
         number += 1;
     };
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused:?}");
-    // MariaDB ends where it finds no room to roll back in.
-    assert!(refused.to_string().contains(" disk") || !server.is_running(), "{refused}");
+    // MariaDB may end: it aborts where it finds no room to roll back in. The others go on.
+    let has_ended = place.name() == "mariadb" && !server.is_running();
+    assert!(has_ended || (server.is_running() && refused.to_string().contains(" disk")), "{refused}");
     // A while for what runs to meet it too.
     tokio::time::sleep(Duration::from_secs(3)).await;
     server.limit_files(None);
